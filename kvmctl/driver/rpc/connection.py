@@ -1,0 +1,335 @@
+"""One client: reads its messages, runs its calls side by side, writes replies, events and stream data."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import itertools
+import logging
+import socket
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from kvmctl.driver.rpc import builtin, keepalive
+from kvmctl.driver.rpc.errors import ErrorCode, ErrorDomain, VirError
+from kvmctl.driver.rpc.message import (
+    HEADER_SIZE,
+    KEEPALIVE_PING,
+    KEEPALIVE_PROGRAM,
+    LENGTH_SIZE,
+    MESSAGE_INITIAL_MAX,
+    MESSAGE_MAX,
+    REMOTE_PROGRAM,
+    REMOTE_VERSION,
+    Header,
+    MessageType,
+    Status,
+    frame,
+)
+from kvmctl.driver.rpc.procedures import Kind, Procedure
+from kvmctl.driver.rpc.stream import Stream
+from kvmctl.driver.rpc.xdr import XdrError, decode, encode
+
+if TYPE_CHECKING:
+    from kvmctl.driver.rpc.server import Handler, Handlers, Limits
+
+log = logging.getLogger(__name__)
+
+_ids = itertools.count(1)
+_UCRED: Final = struct.Struct("3i")
+
+# What a client may call before CONNECT_OPEN.
+_BEFORE_OPEN: Final = frozenset(
+    {
+        Procedure.AUTH_LIST,
+        Procedure.AUTH_POLKIT,
+        Procedure.AUTH_SASL_INIT,
+        Procedure.AUTH_SASL_START,
+        Procedure.AUTH_SASL_STEP,
+        Procedure.CONNECT_OPEN,
+        Procedure.CONNECT_CLOSE,
+        Procedure.CONNECT_SET_IDENTITY,
+        Procedure.CONNECT_SUPPORTS_FEATURE,
+    }
+)
+
+
+class ProtocolError(Exception):
+    """The client broke the framing: there is nothing to answer, it is dropped."""
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """Who is at the other end of a Unix socket (SO_PEERCRED)."""
+
+    pid: int
+    uid: int
+    gid: int
+
+
+class Connection:
+    """A connected client.
+
+    ``readonly`` may be set by the CONNECT_OPEN handler (VIR_CONNECT_RO); ``context`` is the handlers' own.
+    """
+
+    def __init__(
+        self,
+        handlers: Handlers,
+        limits: Limits,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        *,
+        readonly: bool,
+    ) -> None:
+        self.id = next(_ids)
+        self.readonly = readonly
+        self.opened = False
+        self.context: dict[str, Any] = {}
+        self.credentials = _credentials(writer)
+        self._handlers = handlers
+        self._limits = limits
+        self._reader = reader
+        self._writer = writer
+        self._calls: set[asyncio.Task[None]] = set()
+        self._slots = asyncio.Semaphore(limits.pending_calls)
+        self._streams: dict[tuple[int, int], Stream] = {}
+        self._heard = asyncio.get_running_loop().time()
+        self._watcher: asyncio.Task[None] | None = None
+        self._closing = False
+
+    # for handlers
+
+    async def send_event(self, procedure: Procedure, event: object) -> None:
+        """Queue an event. Never waits: a client that lets too much pile up is dropped."""
+        if procedure.kind is not Kind.EVENT:
+            raise ValueError(f"{procedure.name} is no event")
+        header = Header(REMOTE_PROGRAM, REMOTE_VERSION, procedure, MessageType.EVENT, 0, Status.OK)
+        self._write_unasked(frame(header, encode(event)))
+
+    def start_keepalive(self) -> None:
+        """The client understands keepalive messages: from now on it has to answer them."""
+        if self._watcher is None:
+            self._watcher = asyncio.create_task(self._watch(), name=f"keepalive of client {self.id}")
+
+    def close_after_reply(self) -> None:
+        """Read nothing more; the client is dropped once its pending calls are answered."""
+        self._closing = True
+
+    def drop(self, reason: str) -> None:
+        """Cut the client off at once."""
+        log.info("client %d dropped: %s", self.id, reason)
+        self._writer.transport.abort()
+
+    # the life of a connection
+
+    async def run(self) -> None:
+        """Serve the client until it leaves or is dropped."""
+        try:
+            while not self._closing:
+                await self._message(*await self._receive())
+                # A CONNECT_CLOSE decides whether there is a next message.
+                if self._closing_pending():
+                    await self._settle()
+            await self._settle()
+        except (asyncio.IncompleteReadError, ConnectionError, OSError):
+            pass
+        except (ProtocolError, XdrError) as error:
+            log.warning("client %d broke the protocol: %s", self.id, error)
+        finally:
+            await self._shut_down()
+
+    def _closing_pending(self) -> bool:
+        return any(task.get_name() == "CONNECT_CLOSE" for task in self._calls)
+
+    async def _settle(self) -> None:
+        while self._calls:
+            await asyncio.wait(self._calls)
+
+    async def _shut_down(self) -> None:
+        self._closing = True
+        if self._watcher is not None:
+            self._watcher.cancel()
+        gone = VirError(ErrorCode.RPC, "the client has gone", ErrorDomain.STREAMS)
+        for stream in list(self._streams.values()):
+            await stream.close(gone)
+        for task in self._calls:
+            task.cancel()
+        await asyncio.gather(*self._calls, return_exceptions=True)
+        self._writer.close()
+        with contextlib.suppress(Exception):
+            await self._writer.wait_closed()
+
+    async def _watch(self) -> None:
+        await keepalive.watch(
+            self._limits.keepalive, lambda: self._heard, lambda: self._write_unasked(keepalive.PING)
+        )
+        self.drop("it does not answer keepalive messages")
+
+    # input
+
+    async def _receive(self) -> tuple[Header, bytes]:
+        length = int.from_bytes(await self._reader.readexactly(LENGTH_SIZE), "big") - LENGTH_SIZE
+        maximum = MESSAGE_MAX if self.opened else MESSAGE_INITIAL_MAX
+        if not HEADER_SIZE <= length <= maximum:
+            raise ProtocolError(f"message of {length} bytes, allowed are {HEADER_SIZE} to {maximum}")
+        data = await self._reader.readexactly(length)
+        self._heard = asyncio.get_running_loop().time()
+        return decode(Header, data[:HEADER_SIZE]), data[HEADER_SIZE:]
+
+    async def _message(self, header: Header, payload: bytes) -> None:
+        if header.program == KEEPALIVE_PROGRAM:
+            if header.type is MessageType.EVENT and header.procedure == KEEPALIVE_PING:
+                self._write_unasked(keepalive.PONG)
+        elif header.type is MessageType.CALL:
+            await self._slots.acquire()
+            task = asyncio.create_task(self._call(header, payload), name=_name(header.procedure))
+            self._calls.add(task)
+            task.add_done_callback(self._call_done)
+        elif header.type in (MessageType.STREAM, MessageType.STREAM_HOLE):
+            stream = self._streams.get((header.procedure, header.serial))
+            # Packets may still arrive for a stream that has ended.
+            if stream is not None:
+                await stream.receive(header.type, header.status, payload)
+        else:
+            # Descriptors would follow a CALL_WITH_FDS in the byte stream; we never offer the feature.
+            raise ProtocolError(f"message of type {header.type.name}")
+
+    # calls
+
+    def _call_done(self, task: asyncio.Task[None]) -> None:
+        self._calls.discard(task)
+        self._slots.release()
+
+    async def _call(self, header: Header, payload: bytes) -> None:
+        stream: Stream | None = None
+        try:
+            procedure = _procedure(header)
+            if procedure.kind is Kind.STREAM:
+                stream = self._open_stream(header)
+            result = await self._answer(procedure, payload, stream)
+            reply = encode(result) if procedure.result is not None else b""
+        except VirError as error:
+            await self._fail(header, error, stream)
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            log.exception("%s failed", _name(header.procedure))
+            await self._fail(
+                header, VirError(ErrorCode.INTERNAL_ERROR, f"{error or type(error).__name__}"), stream
+            )
+        else:
+            if procedure is Procedure.CONNECT_OPEN:
+                self.opened = True
+            await self._send(_reply_to(header, Status.OK), reply)
+            if stream is not None:
+                stream.open()
+
+    async def _answer(self, procedure: Procedure, payload: bytes, stream: Stream | None) -> Any:
+        arguments = _arguments(procedure, payload)
+        if not self.opened and procedure not in _BEFORE_OPEN:
+            raise VirError(ErrorCode.INTERNAL_ERROR, "connection not open", ErrorDomain.RPC)
+        handler: Handler | None = builtin.HANDLERS.get(procedure) or self._handlers.get(procedure)
+        if handler is None:
+            raise VirError(ErrorCode.NO_SUPPORT, f"unsupported procedure: {procedure.name}", ErrorDomain.RPC)
+        if self.readonly and procedure.guarded:
+            raise VirError(ErrorCode.OPERATION_DENIED, f"read only access prevents {procedure.guarded}")
+        if stream is not None:
+            return await handler(self, arguments, stream)
+        return await handler(self, arguments)
+
+    async def _fail(self, header: Header, error: VirError, stream: Stream | None) -> None:
+        if stream is not None:
+            await stream.close(error)
+        await self._send(_reply_to(header, Status.ERROR), error.to_wire())
+
+    @property
+    def handlers(self) -> Handlers:
+        """The daemon's handlers, for the built-in ones that pass a question on."""
+        return self._handlers
+
+    # streams
+
+    def _open_stream(self, header: Header) -> Stream:
+        key = (header.procedure, header.serial)
+        if key in self._streams:
+            raise VirError(ErrorCode.RPC, f"serial {header.serial} already has a stream", ErrorDomain.STREAMS)
+        stream_header = Header(
+            REMOTE_PROGRAM, REMOTE_VERSION, header.procedure, MessageType.STREAM, header.serial, Status.OK
+        )
+
+        async def send(status: Status, data: bytes) -> None:
+            await self._send(_with_status(stream_header, status), data)
+
+        def forget(stream: Stream) -> None:
+            self._streams.pop(key, None)
+
+        stream = Stream(header.serial, send, forget)
+        self._streams[key] = stream
+        return stream
+
+    # output
+
+    async def _send(self, header: Header, payload: bytes) -> None:
+        if self._writer.transport.is_closing():
+            return
+        self._writer.write(frame(header, payload))
+        with contextlib.suppress(ConnectionError):
+            await self._writer.drain()
+
+    def _write_unasked(self, data: bytes) -> None:
+        if self._writer.transport.is_closing():
+            return
+        if self._writer.transport.get_write_buffer_size() > self._limits.event_backlog:
+            self.drop("it does not read its events")
+        else:
+            self._writer.write(data)
+
+
+def _credentials(writer: asyncio.StreamWriter) -> Credentials:
+    peer: socket.socket = writer.get_extra_info("socket")
+    return Credentials(*_UCRED.unpack(peer.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _UCRED.size)))
+
+
+def _name(procedure: int) -> str:
+    return _NUMBERS[procedure].name if procedure in _NUMBERS else str(procedure)
+
+
+def _procedure(header: Header) -> Procedure:
+    if header.program != REMOTE_PROGRAM or header.version != REMOTE_VERSION:
+        raise VirError(
+            ErrorCode.RPC,
+            f"Cannot find program {header.program} version {header.version}",
+            ErrorDomain.RPC,
+        )
+    if header.status is not Status.OK:
+        raise VirError(ErrorCode.RPC, f"Unexpected message status {header.status.value}", ErrorDomain.RPC)
+    if header.procedure not in _NUMBERS or _NUMBERS[header.procedure].kind is Kind.EVENT:
+        raise VirError(ErrorCode.RPC, f"unknown procedure: {header.procedure}", ErrorDomain.RPC)
+    return _NUMBERS[header.procedure]
+
+
+def _arguments(procedure: Procedure, payload: bytes) -> Any:
+    try:
+        if procedure.arguments is not None:
+            return decode(procedure.arguments, payload)
+        if payload:
+            raise XdrError(f"{len(payload)} bytes for a procedure without arguments")
+    except XdrError as error:
+        raise VirError(
+            ErrorCode.RPC, f"Unable to decode message payload of {procedure.name}: {error}", ErrorDomain.RPC
+        ) from None
+    return None
+
+
+def _reply_to(call: Header, status: Status) -> Header:
+    return Header(call.program, call.version, call.procedure, MessageType.REPLY, call.serial, status)
+
+
+def _with_status(header: Header, status: Status) -> Header:
+    return Header(header.program, header.version, header.procedure, header.type, header.serial, status)
+
+
+_NUMBERS: Final[Mapping[int, Procedure]] = {int(procedure): procedure for procedure in Procedure}

@@ -1,0 +1,98 @@
+"""The server: listening sockets, their clients, and the handlers that answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kvmctl.driver.rpc.connection import Connection
+from kvmctl.driver.rpc.keepalive import KeepaliveSettings
+from kvmctl.driver.rpc.procedures import Kind, Procedure
+
+log = logging.getLogger(__name__)
+
+# (connection, arguments) -> result; a stream procedure's handler takes the stream as third.
+Handler = Callable[..., Awaitable[Any]]
+Handlers = Mapping[Procedure, Handler]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """libvirtd's defaults, except that a client may have more calls pending."""
+
+    clients: int = 5000
+    pending_calls: int = 20
+    event_backlog: int = 16 * 1024 * 1024
+    keepalive: KeepaliveSettings = field(default_factory=KeepaliveSettings)
+
+
+class Server:
+    """Serves any number of listening sockets until closed.
+
+    ``on_connect`` and ``on_disconnect`` let the daemon follow its clients: idle timeout, subscriptions.
+    """
+
+    def __init__(
+        self,
+        handlers: Handlers,
+        *,
+        limits: Limits | None = None,
+        on_connect: Callable[[Connection], None] | None = None,
+        on_disconnect: Callable[[Connection], None] | None = None,
+    ) -> None:
+        for procedure in handlers:
+            if procedure.kind is Kind.EVENT:
+                raise ValueError(f"{procedure.name} is an event; nobody calls it")
+        self.handlers = handlers
+        self.limits = limits or Limits()
+        self.connections: set[Connection] = set()
+        self._on_connect = on_connect
+        self._on_disconnect = on_disconnect
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._room = asyncio.Event()
+
+    async def serve(self, listening: socket.socket, *, readonly: bool = False) -> None:
+        """Accept clients until cancelled; those beyond the limit wait in the socket's queue."""
+        listening.setblocking(False)
+        loop = asyncio.get_running_loop()
+        while True:
+            while len(self.connections) >= self.limits.clients:
+                self._room.clear()
+                await self._room.wait()
+            try:
+                accepted, _ = await loop.sock_accept(listening)
+            except OSError as error:
+                # Out of descriptors or memory: the clients that end give some back.
+                log.warning("cannot accept a client: %s", error)
+                await asyncio.sleep(0.5)
+                continue
+            reader, writer = await asyncio.open_unix_connection(sock=accepted)
+            connection = Connection(self.handlers, self.limits, reader, writer, readonly=readonly)
+            self.connections.add(connection)
+            task = asyncio.create_task(self._run(connection), name=f"client {connection.id}")
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _run(self, connection: Connection) -> None:
+        try:
+            if self._on_connect:
+                self._on_connect(connection)
+            await connection.run()
+        finally:
+            self.connections.discard(connection)
+            self._room.set()
+            if self._on_disconnect:
+                self._on_disconnect(connection)
+
+    async def close(self) -> None:
+        """Drop every client and wait until their calls have ended."""
+        tasks = set(self._tasks)
+        for task in tasks:
+            task.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await asyncio.gather(*tasks, return_exceptions=True)
