@@ -13,13 +13,15 @@ HERE = Path(__file__).resolve().parent
 GUEST = HERE / "monitor.elf"
 SOURCES = ("start.S", "monitor.c", "console.c", "line.c", "clock.c", "interrupts.c")
 FLAGS = (
-    "-std=c11 -O2 -Wall -Wextra -Werror -ffreestanding -nostdlib -static -no-pie -fno-pic -mcmodel=small"
+    *("-std=c11", "-O2", "-Wall", "-Wextra", "-Werror"),
+    *("-ffreestanding", "-nostdlib", "-static", "-no-pie", "-fno-pic", "-mcmodel=small"),
     # Interrupts come on the interrupted code's stack, and no one saves vector registers.
-    " -mno-red-zone -mgeneral-regs-only"
+    *("-mno-red-zone", "-mgeneral-regs-only"),
     # There is no C library: no calls to memset or a stack guard may be made up.
-    " -fno-tree-loop-distribute-patterns -fno-stack-protector -fcf-protection=none"
-    " -fno-asynchronous-unwind-tables -Wl,--build-id=none -Wl,-z,max-page-size=4096 -Wl,--no-warn-rwx-segments"
-).split()
+    *("-fno-tree-loop-distribute-patterns", "-fno-stack-protector"),
+    *("-fcf-protection=none", "-fno-asynchronous-unwind-tables"),
+    *("-Wl,--build-id=none", "-Wl,-z,max-page-size=4096", "-Wl,--no-warn-rwx-segments"),
+)
 
 
 def inputs() -> list[Path]:

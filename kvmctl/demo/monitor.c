@@ -60,8 +60,8 @@ static unsigned print_features(uint32_t bits, const struct feature *list, unsign
             continue;
         unsigned length = (unsigned)text_length(list->name) + 1;
         if (column + length > SCREEN_WIDTH) {
-            print("\n            ");
-            column = 12;
+            print("\n           ");
+            column = 11;
         }
         print(" %s", list->name);
         column += length;
@@ -95,7 +95,8 @@ static void cpu(const char *arguments)
         const char *brand = text;
         while (*brand == ' ')
             brand++;
-        print("brand       %s\n", brand);
+        if (*brand)
+            print("brand       %s\n", brand);
     }
 
     struct cpuid leaf1 = cpuid(1);

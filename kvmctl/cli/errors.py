@@ -1,0 +1,54 @@
+"""What a person sees when something fails: a line with the cause, one with the next step, and a status."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+import libvirt
+
+
+class Status(IntEnum):
+    """Exit statuses; 2 is what typer uses for a wrong command line."""
+
+    FAILED = 1
+    USAGE = 2
+    NO_CONNECTION = 3
+    NO_DOMAIN = 4
+
+
+class Failure(Exception):
+    """A failure that is already in words."""
+
+    def __init__(self, message: str, hint: str | None = None, status: Status = Status.FAILED) -> None:
+        super().__init__(message)
+        self.hint = hint
+        self.status = status
+
+
+_STATUS = {
+    libvirt.VIR_ERR_NO_CONNECT: Status.NO_CONNECTION,
+    libvirt.VIR_ERR_AUTH_FAILED: Status.NO_CONNECTION,
+    libvirt.VIR_ERR_NO_DOMAIN: Status.NO_DOMAIN,
+}
+
+_HINTS = {
+    libvirt.VIR_ERR_NO_SUPPORT: "The hypervisor driver behind this connection does not implement it.",
+    libvirt.VIR_ERR_NO_CONNECT: "Is the URI right? `kvmctl --help` shows the default one.",
+}
+
+
+def from_libvirt(error: libvirt.libvirtError) -> Failure:
+    """Libvirt's message, which already names the cause, with our next step."""
+    code = error.get_error_code()
+    message = error.get_error_message() or str(error)
+    return Failure(message, _HINTS.get(code), _STATUS.get(code, Status.FAILED))
+
+
+def show(failure: Failure) -> None:
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    console.print(Text(f"error: {failure}", style="bold red"))
+    if failure.hint:
+        console.print(Text(failure.hint))

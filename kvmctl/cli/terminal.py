@@ -1,0 +1,49 @@
+"""The terminal in raw mode, and always back."""
+
+from __future__ import annotations
+
+import os
+import signal
+import termios
+import tty
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+
+_FATAL = (signal.SIGTERM, signal.SIGHUP)
+
+
+class Killed(BaseException):
+    """A signal that ends the program, as an exception so that the terminal is put back on the way out."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def _raise_killed(number: int, frame: FrameType | None) -> None:
+    raise Killed(number)
+
+
+@contextmanager
+def raw(fd: int) -> Iterator[None]:
+    """Every key goes to the reader as it is; a descriptor that is no terminal is left alone.
+
+    SIGTERM and SIGHUP put the terminal back before they end the program.
+    """
+    handlers = {number: signal.signal(number, _raise_killed) for number in _FATAL}
+    attributes = termios.tcgetattr(fd) if os.isatty(fd) else None
+    killed = None
+    try:
+        if attributes is not None:
+            tty.setraw(fd)
+        yield
+    except Killed as caught:
+        killed = caught.number
+    finally:
+        if attributes is not None:
+            termios.tcsetattr(fd, termios.TCSADRAIN, attributes)
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+    if killed is not None:
+        signal.raise_signal(killed)
