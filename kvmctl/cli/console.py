@@ -48,7 +48,7 @@ class Session:
         self._watch: int | None = None
 
     def run(self, *, timeout: float | None = None) -> End:
-        """Until the person leaves or the guest's side ends; fails when that takes longer than timeout seconds."""
+        """Until the person leaves or the guest's side ends; fails after timeout seconds."""
         deadline = None if timeout is None else time.monotonic() + timeout
         self._events = libvirt.VIR_STREAM_EVENT_READABLE
         self._stream.eventAddCallback(self._events, self._on_stream, None)
