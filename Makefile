@@ -1,0 +1,94 @@
+# kvmctl: `make demo` and `make test` need only a Debian 12 with root and its package registries.
+# Every target can be repeated; what is there already is not fetched or built again.
+
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+.PHONY: help deps deps-test deps-linux venv guest demo demo-linux test check-fast lint man-lint clean
+
+# Debian packages. libvirt-python is built from source against libvirt-dev; gcc also builds the demo guest.
+APT_BUILD := gcc libc6-dev pkg-config libvirt-dev python3 python3-dev python3-venv
+# The clients that the tests drive, libvirt's schemas that come with them, and what checks the manual pages.
+APT_TEST  := libvirt-clients virtinst mandoc
+# The Linux test guest.
+APT_LINUX := linux-source-6.12 make flex bison bc xz-utils lz4 zstd bzip2 cpio kmod libelf-dev libssl-dev
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+PYTEST ?= $(BIN)/pytest
+ARGS   ?=
+
+help: ## Show this list
+	@echo "kvmctl: virtual machines on /dev/kvm, described by libvirt's domain XML"
+	@echo
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1|\2/p' $(MAKEFILE_LIST) | while IFS="|" read -r target text; do printf "%-18s %s\n" "$$target" "$$text"; done
+
+# $(call install,PACKAGES): installs what is missing, and touches apt only then.
+define install
+	@if ! command -v dpkg-query >/dev/null; then \
+	    echo "This is no Debian: please see that you have what these packages hold: $(1)"; exit 0; fi; \
+	missing=(); \
+	for package in $(1); do \
+	    [ "$$(dpkg-query -W -f '$${db:Status-Status}' "$$package" 2>/dev/null)" = installed ] || missing+=("$$package"); \
+	done; \
+	if [ $${#missing[@]} -gt 0 ]; then \
+	    echo "Installing Debian packages: $${missing[*]}"; \
+	    if [ "$$(id -u)" != 0 ]; then \
+	        echo "That needs root: sudo apt-get install $${missing[*]}" >&2; exit 1; fi; \
+	    export DEBIAN_FRONTEND=noninteractive; \
+	    apt-get update -qq; \
+	    apt-get install -y -qq --no-install-recommends "$${missing[@]}" </dev/null; \
+	fi
+endef
+
+deps: ## Install the Debian packages that the build needs
+	$(call install,$(APT_BUILD))
+
+deps-linux: deps
+	$(call install,$(APT_LINUX))
+
+deps-test: deps-linux
+	$(call install,$(APT_TEST))
+
+# The first Python that is new enough and can make a virtual environment.
+$(BIN)/python:
+	@for python in python3 /usr/bin/python3 python3.11 python3.12 python3.13; do \
+	    if "$$python" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then \
+	        echo "Making $(VENV) with $$("$$python" --version)"; \
+	        exec "$$python" -m venv $(VENV); \
+	    fi; \
+	done; \
+	echo "No Python 3.11 or newer with venv was found." >&2; exit 1
+
+$(VENV)/.installed: pyproject.toml setup.py | $(BIN)/python
+	@echo "Installing kvmctl and its Python packages into $(VENV)"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,lint]'
+	@touch $@
+
+venv: deps $(VENV)/.installed guest ## Install kvmctl into .venv, from this directory
+
+guest: $(VENV)/.installed
+	@$(BIN)/python kvmctl/demo/build.py >/dev/null
+
+demo: venv ## Install, then start a small guest and show its console (Ctrl-] leaves)
+	@exec $(BIN)/kvmctl demo
+
+demo-linux: deps-linux venv ## The same with a Linux kernel built from Debian's source (minutes at first)
+	@exec $(BIN)/python tests/guests/linux/demo.py
+
+test: deps-test venv lint ## Install, then run every check and test
+	@exec $(PYTEST) $(ARGS)
+
+check-fast: venv lint ## The checks and tests that start no guest
+	@exec $(PYTEST) -m 'not kvm and not slow' $(ARGS)
+
+lint: $(VENV)/.installed man-lint ## ruff, mypy and mandoc
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+
+man-lint:
+	@if command -v mandoc >/dev/null; then mandoc -Tlint -Wwarning man/*.[18]; fi
+
+clean: ## Remove what was built here (.venv too)
+	@rm -rf $(VENV) build kvmctl.egg-info kvmctl/demo/monitor.elf
