@@ -1,0 +1,17 @@
+"""The devices of a machine: one module each, and the table of what sits on the board.
+
+A new device is a module with an `attach(platform)` that returns the devices it has put in, and a line here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+from kvmctl.vmm.devices import pm, serial
+from kvmctl.vmm.devices.platform import Device, Platform
+
+BOARD: Final[tuple[Callable[[Platform], Sequence[Device]], ...]] = (
+    serial.attach,
+    pm.attach,
+)

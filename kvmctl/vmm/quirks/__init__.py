@@ -1,0 +1,37 @@
+"""What a particular kind of host needs, chosen at start by what the host shows.
+
+`Quirks` is the host that needs nothing; a module here describes one that does.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from kvmctl.vmm.kvm.cpuid import CpuidEntry
+
+if TYPE_CHECKING:
+    from kvmctl.vmm.kvm.vcpu import Vcpu
+
+
+class Quirks:
+    """The interface of all quirks, and the behaviour on VMX and SVM hosts."""
+
+    name = "none"
+    pit_reinject = True
+    linux_cmdline: tuple[str, ...] = ()
+
+    def cpuid(self, entries: Iterable[CpuidEntry]) -> list[CpuidEntry]:
+        """The CPUID to offer, from what the guest would get elsewhere."""
+        return list(entries)
+
+    def carry_on(self, vcpu: Vcpu, instruction: bytes) -> bool:
+        """Do by hand what KVM's emulator could not; false when that is beyond us, too."""
+        return False
+
+
+def detect() -> Quirks:
+    """The quirks of the host that this process runs on."""
+    from kvmctl.vmm.quirks import pvm
+
+    return pvm.PvmQuirks() if pvm.detected() else Quirks()

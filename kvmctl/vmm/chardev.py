@@ -1,0 +1,250 @@
+"""The host end of a serial port: a pseudo terminal, a file or the standard streams, and a log file.
+
+Output is written at once by the vCPU thread that produced it. A guest never waits for a reader: what a full
+terminal does not take is kept, the most recent 64 KiB of it, and follows when the reader goes on. Input
+is only taken from the host when the guest's device has room, so that a paste of any length arrives whole.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import stat
+import termios
+import threading
+from collections import deque
+from contextlib import suppress
+from typing import Any, Final
+
+from kvmctl.vmm.devices.platform import Receiver
+
+BACKLOG_SIZE: Final = 64 << 10
+
+# asm-generic/ioctls.h
+_TIOCGPTN: Final = 0x8004_5430
+_TIOCGPTPEER: Final = 0x5441
+
+log = logging.getLogger(__name__)
+
+
+class Backlog:
+    """The most recent bytes that the reader has not taken yet."""
+
+    def __init__(self, limit: int = BACKLOG_SIZE) -> None:
+        self._limit = limit
+        self._chunks: deque[bytes] = deque()
+        self._size = 0
+
+    def __len__(self) -> int:
+        return self._size
+
+    def append(self, data: bytes) -> None:
+        self._chunks.append(data)
+        self._size += len(data)
+        while self._size > self._limit:
+            excess = self._size - self._limit
+            oldest = self._chunks.popleft()
+            if len(oldest) > excess:
+                self._chunks.appendleft(oldest[excess:])
+            self._size -= min(len(oldest), excess)
+
+    def take(self) -> bytes:
+        """Everything, and the backlog is empty."""
+        data = b"".join(self._chunks)
+        self._chunks.clear()
+        self._size = 0
+        return data
+
+
+class FdChardev:
+    """A character device on file descriptors; `write` and `room_again` may be called by any thread."""
+
+    def __init__(
+        self,
+        label: str,
+        loop: asyncio.AbstractEventLoop,
+        device_lock: threading.RLock,
+        *,
+        out_fd: int,
+        in_fd: int | None = None,
+        log_fd: int | None = None,
+        filename: str = "",
+    ) -> None:
+        self.label = label
+        self.filename = filename
+        self._loop = loop
+        self._device_lock = device_lock
+        self._out_fd = out_fd
+        self._in_fd = in_fd
+        self._log_fd = log_fd
+        self._receiver: Receiver | None = None
+        self._input_waits = False
+        self._output_lock = threading.Lock()
+        self._backlog = Backlog()
+        self._complained: set[str] = set()
+        self._peer_fd: int | None = None
+
+    # output
+
+    def write(self, data: bytes) -> None:
+        with self._output_lock:
+            if self._log_fd is not None:
+                self._write_log(self._log_fd, data)
+            if self._backlog:
+                self._backlog.append(data)
+                return
+            written = self._try_write(data)
+            if written < len(data):
+                self._backlog.append(data[written:])
+                self._loop.call_soon_threadsafe(self._wait_writable)
+
+    def _try_write(self, data: bytes) -> int:
+        """How many bytes are dealt with; an output that is broken for good swallows them all."""
+        done = 0
+        while done < len(data):
+            try:
+                done += os.write(self._out_fd, data[done:])
+            except BlockingIOError:
+                return done
+            except OSError as error:
+                self._complain("output", error)
+                return len(data)
+        return done
+
+    def _write_log(self, fd: int, data: bytes) -> None:
+        try:
+            while data:
+                data = data[os.write(fd, data) :]
+        except OSError as error:
+            self._complain("log file", error)
+
+    def _complain(self, what: str, error: OSError) -> None:
+        if what not in self._complained:
+            self._complained.add(what)
+            log.warning("%s: bytes for the %s are lost: %s", self.label, what, error.strerror)
+
+    def _wait_writable(self) -> None:
+        self._loop.add_writer(self._out_fd, self._flush)
+
+    def _flush(self) -> None:
+        with self._output_lock:
+            data = self._backlog.take()
+            written = self._try_write(data)
+            if written < len(data):
+                self._backlog.append(data[written:])
+            else:
+                self._loop.remove_writer(self._out_fd)
+
+    # input
+
+    def connect(self, receiver: Receiver) -> None:
+        self._receiver = receiver
+        if self._in_fd is not None:
+            self._loop.add_reader(self._in_fd, self._readable)
+
+    def room_again(self) -> None:
+        if self._input_waits:
+            self._input_waits = False
+            self._loop.call_soon_threadsafe(self._resume_input)
+
+    def _resume_input(self) -> None:
+        if self._in_fd is not None:
+            self._loop.add_reader(self._in_fd, self._readable)
+
+    def _readable(self) -> None:
+        if self._in_fd is None or self._receiver is None:
+            return
+        with self._device_lock:
+            room = self._receiver.room()
+            if room <= 0:
+                self._input_waits = True
+                self._loop.remove_reader(self._in_fd)
+                return
+            try:
+                data = os.read(self._in_fd, room)
+            except BlockingIOError:
+                return
+            except OSError as error:
+                self._complain("input", error)
+                data = b""
+            if data:
+                self._receiver.receive(data)
+            else:
+                self._loop.remove_reader(self._in_fd)
+                self._in_fd = None
+
+    # pseudo terminals
+
+    def prepare_pty(self) -> None:
+        """Make a master descriptor ours.
+
+        Raw mode, or the line discipline would echo the guest's output back as its input. Holding the
+        slave open keeps the master from reporting a hang-up while no console is attached.
+        """
+        self._peer_fd = fcntl.ioctl(self._out_fd, _TIOCGPTPEER, os.O_RDWR | os.O_NOCTTY | os.O_CLOEXEC)
+        set_raw(self._peer_fd)
+
+    def close(self) -> None:
+        if self._in_fd is not None:
+            self._loop.remove_reader(self._in_fd)
+        with suppress(ValueError, OSError):
+            self._loop.remove_writer(self._out_fd)
+        if self._peer_fd is not None:
+            os.close(self._peer_fd)
+            self._peer_fd = None
+
+
+def is_pty_master(fd: int) -> bool:
+    return pty_number(fd) is not None
+
+
+def pty_number(fd: int) -> int | None:
+    """N of the slave /dev/pts/N behind a master descriptor."""
+    if not stat.S_ISCHR(os.fstat(fd).st_mode):
+        return None
+    try:
+        return int.from_bytes(fcntl.ioctl(fd, _TIOCGPTN, bytes(4)), "little")
+    except OSError:
+        return None
+
+
+def set_raw(fd: int) -> list[Any]:
+    """Put a terminal into raw mode (termios(3), cfmakeraw); returns the settings that it had."""
+    before = termios.tcgetattr(fd)
+    mode = termios.tcgetattr(fd)
+    mode[0] &= ~(
+        termios.IGNBRK
+        | termios.BRKINT
+        | termios.PARMRK
+        | termios.ISTRIP
+        | termios.INLCR
+        | termios.IGNCR
+        | termios.ICRNL
+        | termios.IXON
+    )
+    mode[1] &= ~termios.OPOST
+    mode[2] = mode[2] & ~(termios.CSIZE | termios.PARENB) | termios.CS8
+    mode[3] &= ~(termios.ECHO | termios.ECHONL | termios.ICANON | termios.ISIG | termios.IEXTEN)
+    termios.tcsetattr(fd, termios.TCSANOW, mode)
+    return before
+
+
+def open_chardev(
+    label: str,
+    loop: asyncio.AbstractEventLoop,
+    device_lock: threading.RLock,
+    fd: int,
+    log_fd: int | None,
+) -> FdChardev:
+    """The character device on a descriptor that the daemon passed: a pty master, or a file to write to."""
+    os.set_blocking(fd, False)
+    number = pty_number(fd)
+    if number is None:
+        return FdChardev(label, loop, device_lock, out_fd=fd, log_fd=log_fd, filename="file")
+    chardev = FdChardev(
+        label, loop, device_lock, out_fd=fd, in_fd=fd, log_fd=log_fd, filename=f"pty:/dev/pts/{number}"
+    )
+    chardev.prepare_pty()
+    return chardev

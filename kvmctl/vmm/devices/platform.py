@@ -1,0 +1,65 @@
+"""What a machine offers to its devices, and what it asks of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Protocol
+
+from kvmctl.vmm.bus.io import IoBus
+
+if TYPE_CHECKING:
+    from kvmctl.domain import Domain
+
+
+class PowerRequest(Enum):
+    """What the guest can ask of the machine through a device."""
+
+    POWEROFF = "poweroff"
+    RESET = "reset"
+
+
+class Device(Protocol):
+    """A device on the board."""
+
+    def reset(self) -> None:
+        """Back to the state after power-on."""
+
+
+class Timer(Protocol):
+    """Calls its callback once, under the devices' lock, when its time has come."""
+
+    def arm(self, delay: float) -> None: ...
+    def disarm(self) -> None: ...
+
+
+class Receiver(Protocol):
+    """The device end of a character device: what takes the bytes that a person types."""
+
+    def room(self) -> int: ...
+    def receive(self, data: bytes) -> None: ...
+
+
+class CharBackend(Protocol):
+    """The host end of a character device."""
+
+    def write(self, data: bytes) -> None: ...
+    def connect(self, receiver: Receiver) -> None: ...
+    def room_again(self) -> None:
+        """The receiver, once full, takes bytes again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Everything of the machine that a device may use."""
+
+    domain: Domain
+    ram_size: int
+    bus: IoBus
+    irq: Callable[[int], Callable[[bool], None]]
+    """irq(gsi) gives the function that sets the level of that interrupt line."""
+    timer: Callable[[Callable[[], None]], Timer]
+    power: Callable[[PowerRequest], None]
+    chardev: Callable[[str], CharBackend | None]
+    """The host end by the alias of the domain's device."""

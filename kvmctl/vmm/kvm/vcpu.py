@@ -1,0 +1,327 @@
+"""One virtual CPU: a thread that runs KVM_RUN and hands every exit to the machine.
+
+Stopping is free of races: the stopper sets `immediate_exit` in the shared run structure and then sends the
+kick signal. KVM looks at `immediate_exit` after it has completed the I/O of the previous exit, so a
+parked vCPU has no instruction half done (Documentation/virt/kvm/api.rst, "immediate_exit").
+"""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import fcntl
+import logging
+import mmap
+import signal
+import struct
+import threading
+from collections.abc import Iterable
+from enum import Enum
+from typing import Final, Protocol
+
+from kvmctl.vmm.kvm import abi
+from kvmctl.vmm.kvm.cpuid import CpuidEntry
+from kvmctl.vmm.kvm.state import VcpuState, vcpu_ioctl
+from kvmctl.vmm.kvm.system import KvmError
+from kvmctl.vmm.kvm.vm import Vm
+
+KICK_SIGNAL: Final = signal.SIGUSR1
+_BLOCKED_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR2)
+_PR_SET_NAME: Final = 15
+_REKICK_SECONDS: Final = 0.02
+
+log = logging.getLogger(__name__)
+
+
+class Bus(Protocol):
+    """Where port and memory accesses of the guest go."""
+
+    def pio_read(self, port: int, size: int) -> int: ...
+    def pio_write(self, port: int, size: int, value: int) -> None: ...
+    def mmio_read(self, address: int, size: int) -> int: ...
+    def mmio_write(self, address: int, size: int, value: int) -> None: ...
+
+
+class Fault(Enum):
+    """Why a vCPU cannot go on, or what the guest asked of the machine through KVM."""
+
+    TRIPLE_FAULT = "triple fault"
+    INTERNAL_ERROR = "KVM internal error"
+    FAIL_ENTRY = "hardware entry failure"
+    UNEXPECTED_EXIT = "unexpected exit"
+    SYSTEM_SHUTDOWN = "system event: shutdown"
+    SYSTEM_RESET = "system event: reset"
+    SYSTEM_CRASH = "system event: crash"
+
+
+class ExitHandler(Protocol):
+    """The machine, as its vCPUs see it."""
+
+    @property
+    def bus(self) -> Bus: ...
+    def vcpu_fault(self, vcpu: Vcpu, fault: Fault, detail: str) -> None: ...
+    def emulation_failed(self, vcpu: Vcpu, instruction: bytes) -> bool: ...
+
+
+class Gate:
+    """Parks the vCPUs of one machine and lets them go, all together."""
+
+    def __init__(self) -> None:
+        self._condition = threading.Condition()
+        self._closed = True
+        self._quit = False
+        self._vcpus: list[Vcpu] = []
+
+    def add(self, vcpu: Vcpu) -> None:
+        self._vcpus.append(vcpu)
+
+    def close(self) -> None:
+        """Ask every vCPU to park; does not wait, so that a vCPU may call it from an exit handler."""
+        with self._condition:
+            self._closed = True
+            for vcpu in self._vcpus:
+                vcpu.request_exit()
+        self._kick()
+
+    def wait_parked(self) -> None:
+        """Wait until no vCPU runs guest code or a device's handler any more."""
+        with self._condition:
+            while not all(vcpu.parked for vcpu in self._vcpus if vcpu.is_alive()):
+                if not self._condition.wait(_REKICK_SECONDS):
+                    self._kick()
+
+    def open(self) -> None:
+        with self._condition:
+            self._closed = False
+            self._condition.notify_all()
+
+    def quit(self, timeout: float) -> bool:
+        """End every vCPU thread; false when one is stuck in a host call beyond `timeout`."""
+        with self._condition:
+            self._closed = True
+            self._quit = True
+            for vcpu in self._vcpus:
+                vcpu.request_exit()
+            self._condition.notify_all()
+        self._kick()
+        for vcpu in self._vcpus:
+            vcpu.join(timeout)
+        return not any(vcpu.is_alive() for vcpu in self._vcpus)
+
+    def pass_through(self, vcpu: Vcpu) -> bool:
+        """Called by a vCPU that was kicked: stay here while closed; false means that the thread ends."""
+        with self._condition:
+            if self._closed:
+                vcpu.parked = True
+                self._condition.notify_all()
+                self._condition.wait_for(lambda: self._quit or not self._closed)
+                vcpu.parked = False
+            vcpu.clear_exit_request()
+            return not self._quit
+
+    def _kick(self) -> None:
+        me = threading.get_ident()
+        for vcpu in self._vcpus:
+            if vcpu.is_alive() and vcpu.thread_ident != me:
+                vcpu.kick()
+
+
+class Vcpu:
+    """One vCPU and its thread `CPU N/KVM`."""
+
+    def __init__(self, vm: Vm, index: int, gate: Gate, handler: ExitHandler) -> None:
+        self.vm = vm
+        self.index = index
+        self.fd = vm.create_vcpu(index)
+        self.parked = False
+        self._gate = gate
+        self._handler = handler
+        self._run_map = mmap.mmap(self.fd, vm.kvm.vcpu_mmap_size, mmap.MAP_SHARED)
+        self._thread = threading.Thread(target=self._main, name=f"CPU {index}/KVM", daemon=True)
+        gate.add(self)
+
+    # life of the thread
+
+    def start(self) -> None:
+        self._thread.start()
+
+    def join(self, timeout: float) -> None:
+        if self._thread.ident is not None:
+            self._thread.join(timeout)
+
+    def is_alive(self) -> bool:
+        return self._thread.is_alive()
+
+    @property
+    def thread_ident(self) -> int | None:
+        return self._thread.ident
+
+    @property
+    def thread_id(self) -> int:
+        """The kernel's id of the thread, as `ps -L` shows it."""
+        return self._thread.native_id or 0
+
+    def request_exit(self) -> None:
+        self._run_map[abi.RUN_IMMEDIATE_EXIT] = 1
+
+    def clear_exit_request(self) -> None:
+        self._run_map[abi.RUN_IMMEDIATE_EXIT] = 0
+
+    def kick(self) -> None:
+        ident = self._thread.ident
+        if ident is not None:
+            signal.pthread_kill(ident, KICK_SIGNAL)
+
+    # state, for use while the vCPU is parked or not yet started (or by its own thread)
+
+    def get_regs(self) -> abi.Regs:
+        regs = abi.Regs()
+        vcpu_ioctl(self.fd, abi.GET_REGS, "GET_REGS", regs)
+        return regs
+
+    def set_regs(self, regs: abi.Regs) -> None:
+        vcpu_ioctl(self.fd, abi.SET_REGS, "SET_REGS", regs)
+
+    def get_sregs(self) -> abi.Sregs:
+        sregs = abi.Sregs()
+        vcpu_ioctl(self.fd, abi.GET_SREGS, "GET_SREGS", sregs)
+        return sregs
+
+    def set_sregs(self, sregs: abi.Sregs) -> None:
+        vcpu_ioctl(self.fd, abi.SET_SREGS, "SET_SREGS", sregs)
+
+    def get_events(self) -> abi.VcpuEvents:
+        events = abi.VcpuEvents()
+        vcpu_ioctl(self.fd, abi.GET_VCPU_EVENTS, "GET_VCPU_EVENTS", events)
+        return events
+
+    def set_events(self, events: abi.VcpuEvents) -> None:
+        vcpu_ioctl(self.fd, abi.SET_VCPU_EVENTS, "SET_VCPU_EVENTS", events)
+
+    def set_cpuid(self, entries: Iterable[CpuidEntry]) -> None:
+        leaves = [entry.to_abi() for entry in entries]
+        block = bytearray(bytes(abi.Cpuid2Header(len(leaves))) + b"".join(map(bytes, leaves)))
+        vcpu_ioctl(self.fd, abi.SET_CPUID2, "SET_CPUID2", block)
+
+    def capture(self, msr_indices: list[int]) -> VcpuState:
+        return VcpuState.capture(self.vm.kvm, self.fd, msr_indices)
+
+    # the run loop
+
+    def _main(self) -> None:
+        _name_thread(f"CPU {self.index}/KVM")
+        signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED_SIGNALS)
+        self.request_exit()
+        while True:
+            try:
+                self._run()
+                return
+            except Exception as error:
+                log.exception("vCPU %d: the monitor failed", self.index)
+                self._handler.vcpu_fault(self, Fault.INTERNAL_ERROR, f"monitor failure: {error}")
+
+    def _run(self) -> None:
+        """Run the guest until the gate says that the thread ends."""
+        run = self._run_map
+        fd = self.fd
+        ioctl = fcntl.ioctl
+        exit_reason = struct.Struct("=I").unpack_from
+        while True:
+            try:
+                ioctl(fd, abi.RUN, 0)
+            except OSError as error:
+                if error.errno not in (errno.EINTR, errno.EAGAIN):
+                    self._handler.vcpu_fault(self, Fault.INTERNAL_ERROR, f"KVM_RUN: {error.strerror}")
+                if not self._gate.pass_through(self):
+                    return
+                continue
+            (reason,) = exit_reason(run, abi.RUN_EXIT_REASON)
+            if reason == abi.EXIT_IO:
+                self._io()
+            elif reason == abi.EXIT_MMIO:
+                self._mmio()
+            else:
+                self._rare_exit(reason)
+
+    def _io(self) -> None:
+        run = self._run_map
+        bus = self._handler.bus
+        direction, size, port, count, start = _IO.unpack_from(run, abi.RUN_EXIT_DATA)
+        end = start + size * count
+        if direction == abi.IO_DIRECTION_IN:
+            for offset in range(start, end, size):
+                run[offset : offset + size] = bus.pio_read(port, size).to_bytes(size, "little")
+        else:
+            for offset in range(start, end, size):
+                bus.pio_write(port, size, int.from_bytes(run[offset : offset + size], "little"))
+
+    def _mmio(self) -> None:
+        run = self._run_map
+        address, data, size, is_write = _MMIO.unpack_from(run, abi.RUN_EXIT_DATA)
+        if is_write:
+            self._handler.bus.mmio_write(address, size, int.from_bytes(data[:size], "little"))
+        else:
+            value = self._handler.bus.mmio_read(address, size)
+            run[abi.RUN_MMIO_DATA : abi.RUN_MMIO_DATA + size] = value.to_bytes(size, "little")
+
+    def _rare_exit(self, reason: int) -> None:
+        if reason in (abi.EXIT_INTR, abi.EXIT_IRQ_WINDOW_OPEN, abi.EXIT_HLT):
+            return  # with the in-kernel APIC, KVM itself waits for the interrupt on the next entry
+        fault, detail = self._classify(reason)
+        if fault is not None:
+            self._handler.vcpu_fault(self, fault, detail)
+
+    def _classify(self, reason: int) -> tuple[Fault | None, str]:
+        if reason == abi.EXIT_SHUTDOWN:
+            return Fault.TRIPLE_FAULT, ""
+        if reason == abi.EXIT_INTERNAL_ERROR:
+            return self._internal_error()
+        if reason == abi.EXIT_FAIL_ENTRY:
+            entry = abi.FailEntry.from_buffer_copy(self._run_map, abi.RUN_EXIT_DATA)
+            return Fault.FAIL_ENTRY, f"reason {entry.hardware_entry_failure_reason:#x} on CPU {entry.cpu}"
+        if reason == abi.EXIT_SYSTEM_EVENT:
+            event = abi.SystemEvent.from_buffer_copy(self._run_map, abi.RUN_EXIT_DATA)
+            return _SYSTEM_EVENTS.get(event.type, Fault.UNEXPECTED_EXIT), f"system event {event.type}"
+        return Fault.UNEXPECTED_EXIT, f"exit reason {reason}"
+
+    def _internal_error(self) -> tuple[Fault | None, str]:
+        failure = abi.EmulationFailure.from_buffer_copy(self._run_map, abi.RUN_EXIT_DATA)
+        instruction = b""
+        if failure.suberror == abi.INTERNAL_ERROR_EMULATION:
+            if failure.ndata >= 3 and failure.flags & abi.EMULATION_FLAG_INSTRUCTION_BYTES:
+                instruction = bytes(failure.insn_bytes)[: failure.insn_size]
+            if self._handler.emulation_failed(self, instruction):
+                return None, ""
+        return Fault.INTERNAL_ERROR, f"suberror {failure.suberror}, instruction bytes {instruction.hex(' ')}"
+
+    def describe(self) -> str:
+        """The registers, for the log of a crash."""
+        try:
+            regs, sregs = self.get_regs(), self.get_sregs()
+        except KvmError as error:
+            return f"registers unavailable: {error}"
+        names: Iterable[str] = (field[0] for field in abi.Regs._fields_)
+        general = " ".join(f"{name}={getattr(regs, name):016x}" for name in names)
+        return (
+            f"{general} cs={sregs.cs.selector:04x}:{sregs.cs.base:x} ss={sregs.ss.selector:04x} "
+            f"cr0={sregs.cr0:x} cr2={sregs.cr2:x} cr3={sregs.cr3:x} cr4={sregs.cr4:x} efer={sregs.efer:x} "
+            f"gdt={sregs.gdt.base:x}/{sregs.gdt.limit:x} idt={sregs.idt.base:x}/{sregs.idt.limit:x}"
+        )
+
+
+_IO: Final = struct.Struct(abi.RUN_IO_FORMAT)
+_MMIO: Final = struct.Struct(abi.RUN_MMIO_FORMAT)
+_SYSTEM_EVENTS: Final = {
+    abi.SYSTEM_EVENT_SHUTDOWN: Fault.SYSTEM_SHUTDOWN,
+    abi.SYSTEM_EVENT_RESET: Fault.SYSTEM_RESET,
+    abi.SYSTEM_EVENT_CRASH: Fault.SYSTEM_CRASH,
+}
+
+
+def install_kick_handler() -> None:
+    """Let the kick signal interrupt KVM_RUN instead of ending the process."""
+    signal.signal(KICK_SIGNAL, lambda _number, _frame: None)
+
+
+def _name_thread(name: str) -> None:
+    ctypes.CDLL(None).prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0)

@@ -1,0 +1,207 @@
+"""The machine: guest memory, KVM's chips, the vCPUs and the devices, put together from a domain."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from kvmctl.vmm import boot
+from kvmctl.vmm.boot import flat
+from kvmctl.vmm.boot.image import BzImage, recognise
+from kvmctl.vmm.boot.source import FileSource
+from kvmctl.vmm.bus.io import IoBus
+from kvmctl.vmm.devices import BOARD
+from kvmctl.vmm.devices.platform import CharBackend, Device, Platform, PowerRequest, Timer
+from kvmctl.vmm.kvm import abi, cpuid
+from kvmctl.vmm.kvm.state import VcpuState
+from kvmctl.vmm.kvm.system import Kvm
+from kvmctl.vmm.kvm.vcpu import Fault, Gate, Vcpu
+from kvmctl.vmm.kvm.vm import ChipState, Vm
+from kvmctl.vmm.memory import GuestMemory
+from kvmctl.vmm.quirks import Quirks
+from kvmctl.vmm.startcpu import start_at
+
+if TYPE_CHECKING:
+    from kvmctl.domain import Domain
+
+_QUIT_SECONDS: Final = 2.0
+
+log = logging.getLogger(__name__)
+
+
+class MachineError(Exception):
+    """A domain that this host or this monitor cannot run."""
+
+
+class GuestEvent(Enum):
+    """What the guest did that its <on_*> policy answers."""
+
+    POWEROFF = "poweroff"
+    RESET = "reset"
+    CRASH = "crash"
+    INTERNAL_ERROR = "internal error"
+
+
+_POWER_EVENTS: Final = {PowerRequest.POWEROFF: GuestEvent.POWEROFF, PowerRequest.RESET: GuestEvent.RESET}
+_FAULT_EVENTS: Final = {
+    Fault.TRIPLE_FAULT: GuestEvent.CRASH,
+    Fault.SYSTEM_CRASH: GuestEvent.CRASH,
+    Fault.SYSTEM_RESET: GuestEvent.RESET,
+    Fault.SYSTEM_SHUTDOWN: GuestEvent.POWEROFF,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class BootFiles:
+    """What is booted: open files, and where decompressed kernels are kept."""
+
+    kernel_fd: int
+    initrd_fd: int | None = None
+    cache_dir: Path | None = None
+
+
+class Machine:
+    """One guest. Its vCPU threads exist, parked, from `start` on; `run` lets them go."""
+
+    def __init__(
+        self,
+        domain: Domain,
+        kvm: Kvm,
+        quirks: Quirks,
+        files: BootFiles,
+        on_event: Callable[[GuestEvent], None],
+    ) -> None:
+        if domain.vcpus > kvm.max_vcpus:
+            raise MachineError(f"{domain.vcpus} vCPUs are asked for, this host's KVM has {kvm.max_vcpus}")
+        self.domain = domain
+        self.bus = IoBus()
+        self.memory = GuestMemory(domain.memory, f"guest-{domain.name}"[:200])
+        self.vcpus: list[Vcpu] = []
+        self._kvm = kvm
+        self._quirks = quirks
+        self._files = files
+        self._on_event = on_event
+        self._gate = Gate()
+        self._devices: list[Device] = []
+        self._power_on: tuple[ChipState, list[VcpuState]] | None = None
+        self._vm = self._create_vm()
+
+    def _create_vm(self) -> Vm:
+        vm = Vm(self._kvm)
+        vm.map_memory(self.memory)
+        vm.create_irqchip()
+        vm.set_gsi_routing(())
+        vm.create_pit(reinject=self._quirks.pit_reinject)
+        tsc_deadline = bool(self._kvm.check_extension(abi.CAP_TSC_DEADLINE_TIMER))
+        supported = self._kvm.supported_cpuid()
+        for index in range(self.domain.vcpus):
+            vcpu = Vcpu(vm, index, self._gate, self)
+            leaves = cpuid.for_vcpu(supported, index, self.domain.vcpus, tsc_deadline=tsc_deadline)
+            vcpu.set_cpuid(self._quirks.cpuid(leaves))
+            self.vcpus.append(vcpu)
+        return vm
+
+    def add_devices(
+        self,
+        chardevs: Mapping[str, CharBackend],
+        timer: Callable[[Callable[[], None]], Timer],
+    ) -> None:
+        """Put every device of the board's table in."""
+        platform = Platform(
+            domain=self.domain,
+            ram_size=self.memory.size,
+            bus=self.bus,
+            irq=self._irq_line,
+            timer=timer,
+            power=self._power,
+            chardev=chardevs.get,
+        )
+        for attach in BOARD:
+            self._devices += attach(platform)
+
+    def _irq_line(self, gsi: int) -> Callable[[bool], None]:
+        def set_level(level: bool) -> None:
+            self._vm.set_irq_level(gsi, level)
+
+        return set_level
+
+    def start(self) -> None:
+        """Load the guest and create the vCPU threads, parked at its first instruction."""
+        msrs = self._kvm.msr_indices()
+        self._power_on = (self._vm.chip_state(), [vcpu.capture(msrs) for vcpu in self.vcpus])
+        self._load()
+        for vcpu in self.vcpus:
+            vcpu.start()
+
+    def _load(self) -> None:
+        cmdline = self.domain.os.cmdline or ""
+        if self._quirks.linux_cmdline and not self._is_flat():
+            extra = " ".join(self._quirks.linux_cmdline)
+            log.info("this host (%s) adds to the kernel's command line: %s", self._quirks.name, extra)
+            cmdline = f"{cmdline} {extra}".lstrip()
+        entry = boot.load(
+            self.memory,
+            self._files.kernel_fd,
+            self._files.initrd_fd,
+            cmdline,
+            cache_dir=self._files.cache_dir,
+            vcpus=self.domain.vcpus,
+        )
+        start_at(self.vcpus[0], entry)
+
+    def _is_flat(self) -> bool:
+        image = recognise(FileSource(self._files.kernel_fd, "kernel"))
+        return not isinstance(image, BzImage) and flat.ring(image.elf) is not None
+
+    # run, pause, reset, end
+
+    def run(self) -> None:
+        self._gate.open()
+
+    def pause(self) -> None:
+        """Returns when every vCPU stands still."""
+        self._gate.close()
+        self._gate.wait_parked()
+
+    def reset(self) -> None:
+        """Back to the first instruction of a freshly loaded guest; the vCPUs stay parked."""
+        self.pause()
+        if self._power_on is None:
+            raise MachineError("the machine has not been started")
+        with self.bus.lock:
+            chips, vcpu_states = self._power_on
+            for device in self._devices:
+                device.reset()
+            self._vm.set_chip_state(chips)
+            for vcpu, state in zip(self.vcpus, vcpu_states, strict=True):
+                state.restore(vcpu.fd)
+            self.memory.clear()
+            self._load()
+
+    def close(self) -> bool:
+        """End the vCPU threads; false when one hangs in a host call."""
+        return self._gate.quit(_QUIT_SECONDS)
+
+    # what devices and vCPUs report, on vCPU threads
+
+    def _power(self, request: PowerRequest) -> None:
+        self._stop_for(_POWER_EVENTS[request])
+
+    def _stop_for(self, event: GuestEvent) -> None:
+        """No guest instruction is to follow the one that ended the guest."""
+        self._gate.close()
+        self._on_event(event)
+
+    def vcpu_fault(self, vcpu: Vcpu, fault: Fault, detail: str) -> None:
+        event = _FAULT_EVENTS.get(fault, GuestEvent.INTERNAL_ERROR)
+        if event in (GuestEvent.CRASH, GuestEvent.INTERNAL_ERROR):
+            log.error("vCPU %d: %s %s", vcpu.index, fault.value, detail)
+            log.error("vCPU %d: %s", vcpu.index, vcpu.describe())
+        self._stop_for(event)
+
+    def emulation_failed(self, vcpu: Vcpu, instruction: bytes) -> bool:
+        return self._quirks.carry_on(vcpu, instruction)

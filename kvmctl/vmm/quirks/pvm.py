@@ -1,0 +1,122 @@
+"""PVM: a KVM without hardware virtualization, where the guest's ring 0 runs in KVM's instruction emulator."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from kvmctl.vmm.kvm.cpuid import KVM_FEATURES_LEAF, CpuidEntry
+from kvmctl.vmm.quirks import Quirks
+
+if TYPE_CHECKING:
+    from kvmctl.vmm.kvm.vcpu import Vcpu
+
+_MODULE: Final = Path("/sys/module/kvm_pvm")
+_CPUINFO: Final = Path("/proc/cpuinfo")
+
+# Leaves 7 and 0xD cannot be masked there; a guest that is told of no leaf beyond 4 does not look at them.
+_MAX_LEAF: Final = 4
+
+# CX16, MOVBE, POPCNT, XSAVE, OSXSAVE, AVX, F16C, RDRAND, AES, PCLMULQDQ, SSE4.1/4.2, SSSE3 and FMA:
+# the emulator knows none of their instructions.
+_LEAF1_ECX_UNKNOWN: Final = sum(1 << bit for bit in (1, 9, 12, 13, 19, 20, 22, 23, 25, 26, 27, 28, 29, 30))
+
+_INT3: Final = b"\xcc"
+_FWAIT: Final = b"\x9b"
+_BP_VECTOR: Final = 3
+_MODRM_REGISTER: Final = 3
+
+
+def detected(module: Path = _MODULE, cpuinfo: Path = _CPUINFO) -> bool:
+    """Whether /dev/kvm is PVM's: its module is there and the CPU shows neither VMX nor SVM."""
+    if not module.exists():
+        return False
+    with cpuinfo.open() as lines:
+        flags = next((line for line in lines if line.startswith("flags")), "").split()
+    return "vmx" not in flags and "svm" not in flags
+
+
+class PvmQuirks(Quirks):
+    """What a guest needs to live on PVM."""
+
+    name = "pvm"
+    # Emulated at 4 MIPS, a guest that is handed the ticks it missed does nothing else any more.
+    pit_reinject = False
+    linux_cmdline = (
+        # XSAVE shows through in CPUID whatever we mask, and cannot be emulated.
+        "noxsave",
+        # These show through, too; the kernel would patch itself to use them.
+        "clearcpuid=popcnt,movbe,aes,avx,sse4_2,pclmulqdq,rdrand",
+        # Their instructions (VERW, IBPB, thunks) cost much and protect nothing under an emulator.
+        "mitigations=off",
+        # Calibrating against the PIT fails when an instruction takes a quarter of a microsecond.
+        "tsc=reliable",
+        "lpj=5200000",
+    )
+
+    def cpuid(self, entries: Iterable[CpuidEntry]) -> list[CpuidEntry]:
+        return [self._masked(entry) for entry in entries if not _MAX_LEAF < entry.function < 0x4000_0000]
+
+    def _masked(self, entry: CpuidEntry) -> CpuidEntry:
+        if entry.function == 0:
+            return replace(entry, eax=min(entry.eax, _MAX_LEAF))
+        if entry.function == 1:
+            return replace(entry, ecx=entry.ecx & ~_LEAF1_ECX_UNKNOWN)
+        if entry.function == KVM_FEATURES_LEAF:
+            # A VMCALL there never ends, so no feature that invites a guest to make one.
+            return replace(entry, eax=0, edx=0)
+        return entry
+
+    def carry_on(self, vcpu: Vcpu, instruction: bytes) -> bool:
+        if instruction.startswith(_INT3):
+            # The kernel's self-patching and its BUG traps rely on #BP, which the emulator cannot raise.
+            _skip(vcpu, len(_INT3))
+            events = vcpu.get_events()
+            events.exception.injected = 1
+            events.exception.nr = _BP_VECTOR
+            events.exception.has_error_code = 0
+            vcpu.set_events(events)
+            return True
+        if instruction.startswith(_FWAIT):
+            # It only waits for x87 exceptions, and no x87 arithmetic can have raised one.
+            _skip(vcpu, len(_FWAIT))
+            return True
+        length = ldmxcsr_length(instruction)
+        if length:
+            # It sets how SSE arithmetic rounds and traps, and there is no SSE arithmetic in ring 0.
+            _skip(vcpu, length)
+            return True
+        return False
+
+
+def _skip(vcpu: Vcpu, length: int) -> None:
+    regs = vcpu.get_regs()
+    regs.rip += length
+    vcpu.set_regs(regs)
+
+
+def ldmxcsr_length(instruction: bytes) -> int:
+    """The length of an LDMXCSR (0F AE /2 with a memory operand), 0 for anything else.
+
+    Decoded as in 64-bit mode: Intel SDM volume 2A, 2.1 and table 2-2.
+    """
+    start = 1 if instruction[:1] and 0x40 <= instruction[0] <= 0x4F else 0
+    if instruction[start : start + 2] != b"\x0f\xae" or len(instruction) < start + 3:
+        return 0
+    modrm = instruction[start + 2]
+    mod, register, rm = modrm >> 6, modrm >> 3 & 7, modrm & 7
+    if register != 2 or mod == _MODRM_REGISTER:
+        return 0
+    length = start + 3
+    if rm == 4:
+        if len(instruction) <= length:
+            return 0
+        base = instruction[length] & 7
+        length += 1
+        if mod == 0 and base == 5:
+            return length + 4
+    elif rm == 5 and mod == 0:
+        return length + 4
+    return length + (0, 1, 4)[mod]
