@@ -6,9 +6,8 @@ import os
 from pathlib import Path
 from typing import Final
 
-from kvmctl.vmm.boot import cache, flat, linux
+from kvmctl.vmm.boot import cache, decompress, flat, linux
 from kvmctl.vmm.boot import elf as _elf
-from kvmctl.vmm.boot.decompress import decompress
 from kvmctl.vmm.boot.entry import Entry, Mode
 from kvmctl.vmm.boot.errors import BootError, mib
 from kvmctl.vmm.boot.image import BzImage, recognise
@@ -79,7 +78,7 @@ def _load_bzimage(
             return linux.load(memory, entry, _elf.parse(entry), image, initrd, cmdline, rsdp=rsdp)
         finally:
             os.close(cached)
-    data = decompress(payload, image.init_size or memory.size)
+    data = decompress.decompress(payload, image.init_size or memory.size)
     vmlinux = BytesSource(data, "kernel")
     parsed = _elf.parse(vmlinux)
     if kernels is not None:

@@ -104,7 +104,7 @@ def decompress(payload: bytes, limit: int) -> bytes:
     if compression.decompress is None:
         raise BootError(f"the kernel is compressed with {compression.name}, which is not supported")
     (expected,) = _U32.unpack_from(payload, len(payload) - _U32.size)
-    if expected > limit:
+    if not 0 < expected <= limit:
         raise BootError(
             f"the compressed kernel is corrupt: it claims {mib(expected)}, {mib(limit)} is the limit"
         )

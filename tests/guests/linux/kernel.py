@@ -35,6 +35,10 @@ class CannotBuild(Exception):
     """What is missing on this machine, in one line."""
 
 
+class BuildFailed(Exception):
+    """A step of the build ended with an error; the end of its output is in the message."""
+
+
 def cache_home() -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kvmctl"
 
@@ -126,16 +130,18 @@ def _run(command: list[str], log: Path | None, what: str, steps: int, progress: 
     """Run a command, a line of its output being one step of its progress."""
     seen = 0
     tail: list[str] = []
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    assert process.stdout is not None
-    with (log or Path(os.devnull)).open("a") as log_file:
-        for line in process.stdout:
+    pipe = subprocess.PIPE
+    with (
+        subprocess.Popen(command, stdout=pipe, stderr=subprocess.STDOUT, text=True) as process,
+        (log or Path(os.devnull)).open("a") as log_file,
+    ):
+        for line in process.stdout or ():
             log_file.write(line)
             tail = [*tail[-19:], line]
             seen += 1
             progress(what, min(seen / steps, 0.99))
-    if process.wait() != 0:
-        raise RuntimeError(f"{what} failed: {' '.join(command)}\n{''.join(tail)}")
+    if process.returncode != 0:
+        raise BuildFailed(f"{what} failed: {' '.join(command)}\n{''.join(tail)}")
     progress(what, 1.0)
 
 
@@ -149,4 +155,4 @@ def _check_config(config: Path) -> None:
         if (wanted and line not in actual) or (unwanted and f"{line.split()[1]}=y" in actual):
             lost.append(line)
     if lost:
-        raise RuntimeError(f"the kernel configuration lost: {', '.join(lost)}")
+        raise BuildFailed(f"the kernel configuration lost: {', '.join(lost)}")

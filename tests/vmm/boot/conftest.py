@@ -1,0 +1,49 @@
+"""Loading an image given as bytes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from kvmctl.vmm.boot import Entry, load
+from kvmctl.vmm.memory import GuestMemory
+from tests.guests.linux.fixture import linux_guest
+from tests.vmm.boot.images import as_fd
+
+__all__ = ["linux_guest"]
+
+Load = Callable[..., Entry]
+
+
+@pytest.fixture
+def memory() -> GuestMemory:
+    return GuestMemory(64 << 20)
+
+
+@pytest.fixture
+def boot(memory: GuestMemory) -> Iterator[Load]:
+    """`load` with files given as bytes."""
+
+    def load_bytes(
+        kernel: bytes,
+        initrd: bytes | None = None,
+        cmdline: str = "console=ttyS0",
+        *,
+        into: GuestMemory = memory,
+        cache_dir: Path | None = None,
+        vcpus: int = 1,
+        rsdp: int = 0,
+    ) -> Entry:
+        kernel_fd = as_fd(kernel)
+        initrd_fd = None if initrd is None else as_fd(initrd)
+        try:
+            return load(into, kernel_fd, initrd_fd, cmdline, cache_dir=cache_dir, vcpus=vcpus, rsdp=rsdp)
+        finally:
+            os.close(kernel_fd)
+            if initrd_fd is not None:
+                os.close(initrd_fd)
+
+    yield load_bytes
