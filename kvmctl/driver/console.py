@@ -1,0 +1,134 @@
+"""Consoles: a client's stream joined to a guest's pty, one session at a time for each."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable
+from uuid import UUID
+
+from kvmctl.domain import Chardev
+from kvmctl.driver.domain import DomainObject
+from kvmctl.driver.errors import failure, system_failure
+from kvmctl.driver.rpc import ErrorCode, Stream
+
+log = logging.getLogger(__name__)
+
+_CHUNK = 65536
+
+
+def find_chardev(domain: DomainObject, device: str | None) -> Chardev:
+    """The character device that a client asks for: by alias, or the first console or serial port."""
+    devices = domain.definition.devices
+    available = (*devices.consoles, *devices.serials)
+    chardev = next((c for c in available if device is None or c.alias == device), None)
+    if chardev is None:
+        raise failure(ErrorCode.INTERNAL_ERROR, f"cannot find character device {device or '(null)'}")
+    if chardev.source_type != "pty" or chardev.tty is None:
+        raise failure(
+            ErrorCode.INTERNAL_ERROR, f"character device {device or chardev.alias} is not using a PTY"
+        )
+    return chardev
+
+
+class Session:
+    """One client on one terminal."""
+
+    def __init__(self, terminal: int, stream: Stream) -> None:
+        self._terminal = terminal
+        self._stream = stream
+        self._taken = False
+        self.task = asyncio.create_task(self._run())
+
+    def end(self, *, taken: bool = False) -> None:
+        self._taken = taken
+        self.task.cancel()
+
+    async def _run(self) -> None:
+        pumps = [asyncio.create_task(self._to_client()), asyncio.create_task(self._to_guest())]
+        try:
+            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            log.debug("console session ended by the driver")
+        finally:
+            for pump in pumps:
+                pump.cancel()
+            await asyncio.gather(*pumps, return_exceptions=True)
+            os.close(self._terminal)
+        if self._taken:
+            await self._stream.abort(
+                failure(ErrorCode.OPERATION_FAILED, "another client took this console over")
+            )
+        else:
+            await self._stream.finish()
+
+    async def _to_client(self) -> None:
+        """Until the guest hangs up: a pty slave reads EOF or fails with EIO when its master is closed."""
+        loop = asyncio.get_running_loop()
+        while True:
+            try:
+                data = os.read(self._terminal, _CHUNK)
+            except BlockingIOError:
+                await _ready(loop.add_reader, loop.remove_reader, self._terminal)
+                continue
+            except OSError:
+                return
+            if not data:
+                return
+            await self._stream.write(data)
+
+    async def _to_guest(self) -> None:
+        """Until the client finishes or goes."""
+        loop = asyncio.get_running_loop()
+        while data := await self._stream.read():
+            rest = memoryview(data)
+            while rest:
+                try:
+                    rest = rest[os.write(self._terminal, rest) :]
+                except BlockingIOError:
+                    await _ready(loop.add_writer, loop.remove_writer, self._terminal)
+                except OSError:
+                    return
+
+
+async def _ready(add: Callable[..., None], remove: Callable[[int], object], descriptor: int) -> None:
+    """Wait for one of the loop's watchers on a descriptor."""
+    ready = asyncio.Event()
+    add(descriptor, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        remove(descriptor)
+
+
+class Consoles:
+    def __init__(self) -> None:
+        self._sessions: dict[tuple[UUID, str], Session] = {}
+
+    async def open(self, domain: DomainObject, device: str | None, stream: Stream, *, force: bool) -> None:
+        domain.require_run()
+        chardev = find_chardev(domain, device)
+        if chardev.tty is None:
+            raise failure(ErrorCode.INTERNAL_ERROR, f"character device {chardev.alias} has no terminal")
+        key = (domain.uuid, chardev.tty)
+        current = self._sessions.get(key)
+        if current is not None:
+            if not force:
+                raise failure(ErrorCode.OPERATION_FAILED, "Active console session exists for this domain")
+            current.end(taken=True)
+            await asyncio.wait({current.task})
+        try:
+            terminal = os.open(chardev.tty, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError as error:
+            raise system_failure(error, f"cannot open console '{chardev.tty}'") from error
+        session = self._sessions[key] = Session(terminal, stream)
+        session.task.add_done_callback(lambda _: self._forget(key, session))
+
+    def end(self, domain: DomainObject) -> None:
+        """The guest is gone. Sessions see the hang-up by themselves and still deliver its last words."""
+        for (uuid, _), session in tuple(self._sessions.items()):
+            if uuid == domain.uuid:
+                asyncio.get_running_loop().call_later(2.0, session.end)
+
+    def _forget(self, key: tuple[UUID, str], session: Session) -> None:
+        if self._sessions.get(key) is session:
+            del self._sessions[key]

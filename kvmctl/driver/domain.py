@@ -1,0 +1,115 @@
+"""The domain object: what the driver knows of one domain, running or not."""
+
+import asyncio
+from dataclasses import dataclass
+from enum import IntEnum
+from uuid import UUID
+
+from kvmctl.domain import Domain
+from kvmctl.driver.constants import PausedReason, RunningReason, ShutoffReason, State
+from kvmctl.driver.errors import failure, not_running
+from kvmctl.driver.monitor import Monitor
+from kvmctl.driver.rpc import Connection, ErrorCode
+from kvmctl.driver.store import uuid_of
+from kvmctl.driver.vmprocess import VmProcess
+
+
+@dataclass(slots=True)
+class Run:
+    """One life of a guest, from the start of its process to the end."""
+
+    process: VmProcess
+    monitor: Monitor | None = None
+    destroying: bool = False
+    panicked: bool = False
+    shut_down: bool = False
+    autodestroy: bool = False
+    owner: Connection | None = None
+    started_from: Domain | None = None
+    watcher: asyncio.Task[None] | None = None
+
+
+class DomainObject:
+    """A domain's definitions and its state.
+
+    ``config`` is the persistent definition, which the next start uses; ``live`` is the one of the running
+    guest. A transient
+    domain has only ``live``. Changes happen under ``lock``, one at a time.
+    """
+
+    def __init__(self, *, config: Domain | None = None, live: Domain | None = None) -> None:
+        self.config = config
+        self.live = live
+        self.autostart = False
+        self.state = State.SHUTOFF
+        self.reason: IntEnum = ShutoffReason.UNKNOWN
+        self.run: Run | None = None
+        self.lock = asyncio.Lock()
+        self.removed = False
+        self.uuid: UUID = uuid_of(self.definition)
+
+    @property
+    def definition(self) -> Domain:
+        """The live definition of a running domain, else the persistent one."""
+        definition = self.live or self.config
+        if definition is None:
+            raise failure(ErrorCode.INTERNAL_ERROR, "domain has no definition")
+        return definition
+
+    @property
+    def inactive_definition(self) -> Domain:
+        """What the next start would use; a transient domain answers with what runs."""
+        return self.config or self.definition
+
+    @property
+    def name(self) -> str:
+        return self.definition.name
+
+    @property
+    def id(self) -> int:
+        """The id while running, -1 otherwise, as on the wire."""
+        return self.live.id if self.live is not None and self.live.id is not None else -1
+
+    @property
+    def active(self) -> bool:
+        return self.run is not None
+
+    @property
+    def persistent(self) -> bool:
+        return self.config is not None
+
+    @property
+    def updated(self) -> bool:
+        """Whether the next start would use another definition than this run did."""
+        return self.run is not None and self.config is not None and self.config != self.run.started_from
+
+    def set_state(self, state: State, reason: IntEnum) -> None:
+        self.state, self.reason = state, reason
+
+    def require_run(self) -> Run:
+        if self.run is None:
+            raise not_running()
+        return self.run
+
+    def require_monitor(self) -> Monitor:
+        """The QMP connection; missing when an adopted VMM does not answer."""
+        monitor = self.require_run().monitor
+        if monitor is None:
+            raise failure(ErrorCode.OPERATION_FAILED, f"the monitor of domain '{self.name}' does not answer")
+        return monitor
+
+
+_REASONS: dict[State, type[IntEnum]] = {
+    State.RUNNING: RunningReason,
+    State.PAUSED: PausedReason,
+    State.SHUTOFF: ShutoffReason,
+}
+
+
+def reason_of(state: State, number: int) -> IntEnum:
+    """The reason that a number stands for in a state; unknown numbers are 'unknown'."""
+    kind = _REASONS.get(state, RunningReason)
+    try:
+        return kind(number)
+    except ValueError:
+        return kind(0)

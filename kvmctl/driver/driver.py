@@ -1,0 +1,131 @@
+"""The driver: all parts of one daemon put together, its start, reload and end."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Coroutine
+from typing import Any
+from uuid import UUID
+
+from kvmctl.driver.console import Consoles
+from kvmctl.driver.constants import AffectFlags, CreateFlags
+from kvmctl.driver.domain import DomainObject
+from kvmctl.driver.errors import failure
+from kvmctl.driver.events import EventHub
+from kvmctl.driver.inventory import Inventory
+from kvmctl.driver.lifecycle import Lifecycle
+from kvmctl.driver.paths import DRIVER, Paths
+from kvmctl.driver.rpc import Connection, ErrorCode, VirError, types
+from kvmctl.driver.store import Store
+
+log = logging.getLogger(__name__)
+
+
+class Driver:
+    def __init__(self, paths: Paths) -> None:
+        self.paths = paths
+        self.store = Store(paths)
+        self.inventory = Inventory(self.store)
+        self.events = EventHub()
+        self.consoles = Consoles()
+        self.lifecycle = Lifecycle(self.store, self.inventory, self.events, self.consoles)
+        self._pump: asyncio.Task[None] | None = None
+        self._changes: set[asyncio.Task[Any]] = set()
+
+    @property
+    def uri(self) -> str:
+        return f"{DRIVER}:///session" if self.paths.session else f"{DRIVER}:///system"
+
+    # For the handlers
+
+    def keep(self, change: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+        """Run a change to its end, whoever waits for it or no longer does."""
+        task = asyncio.ensure_future(change)
+        self._changes.add(task)
+        task.add_done_callback(self._changes.discard)
+        return task
+
+    def find(self, reference: types.Domain) -> DomainObject:
+        """The domain that a client holds a reference to."""
+        return self.inventory.by_uuid(UUID(bytes=reference.uuid), reference.name)
+
+    def affected(self, domain: DomainObject, flags: int) -> tuple[bool, bool]:
+        """Whether a change is for the live and for the persistent definition
+        (virDomainModificationImpact)."""
+        wanted = AffectFlags(flags) & (AffectFlags.LIVE | AffectFlags.CONFIG)
+        if not wanted:
+            return (True, False) if domain.active else (False, True)
+        if AffectFlags.LIVE in wanted:
+            domain.require_run()
+        if AffectFlags.CONFIG in wanted and not domain.persistent:
+            raise failure(ErrorCode.OPERATION_INVALID, "transient domains do not have any persistent config")
+        return AffectFlags.LIVE in wanted, AffectFlags.CONFIG in wanted
+
+    def affects_config(self, domain: DomainObject, flags: int) -> bool:
+        """For queries, which are about one of the two."""
+        live, config = self.affected(domain, flags)
+        if live and config:
+            raise failure(ErrorCode.INVALID_ARG, "flags LIVE and CONFIG are mutually exclusive for a query")
+        return config
+
+    async def client_gone(self, connection: Connection) -> None:
+        """Forget a client's registrations and end the guests that were to live no longer than it."""
+        self.events.forget(connection)
+        for domain in tuple(self.inventory):
+            if domain.run is not None and domain.run.owner is connection:
+                try:
+                    await self.lifecycle.destroy(domain)
+                except VirError as error:
+                    log.error("cannot end domain '%s' with its client: %s", domain.name, error)
+
+    # The daemon's life
+
+    async def start(self) -> None:
+        """Definitions first, then the guests that run already, then those that start with the host."""
+        self._pump = asyncio.create_task(self.events.pump())
+        self.reload()
+        for path, status in self.store.load_statuses():
+            if status is None:
+                continue
+            try:
+                await self.lifecycle.adopt(status)
+            except VirError as error:
+                log.error("cannot take over the guest of %s: %s", path, error)
+        if self.store.first_start_since_boot():
+            for domain in self.inventory:
+                if domain.autostart and not domain.active:
+                    await self._autostart(domain)
+
+    async def _autostart(self, domain: DomainObject) -> None:
+        try:
+            await self.lifecycle.start(domain, CreateFlags(0))
+        except VirError as error:
+            log.error("cannot autostart domain '%s': %s", domain.name, error)
+
+    def reload(self) -> None:
+        """Read the definitions; what is new or changed on disk is taken over, nothing is forgotten."""
+        for definition in self.store.load_definitions():
+            try:
+                domain = self.inventory.match(definition)
+            except VirError as error:
+                log.error("ignoring the definition of '%s': %s", definition.name, error)
+                continue
+            if domain is None:
+                domain = DomainObject(config=definition)
+                self.inventory.add(domain)
+            domain.config = definition
+            domain.autostart = self.store.autostart(domain.name)
+
+    async def stop(self) -> None:
+        """The daemon ends, the guests go on."""
+        for domain in self.inventory:
+            if domain.run is not None:
+                if domain.run.watcher is not None:
+                    domain.run.watcher.cancel()
+                if domain.run.monitor is not None:
+                    await domain.run.monitor.close()
+                domain.run.process.release()
+        if self._pump is not None:
+            self._pump.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._pump

@@ -1,0 +1,181 @@
+"""virDomain: what there is to know about one."""
+
+import kvmctl.domain
+from kvmctl.driver.constants import VcpuFlags, XmlFlags
+from kvmctl.driver.domain import DomainObject
+from kvmctl.driver.driver import Driver
+from kvmctl.driver.errors import check_flags, failure
+from kvmctl.driver.handlers.table import Table
+from kvmctl.driver.rpc import Connection, ErrorCode, Procedure, types
+from kvmctl.driver.vcpus import vcpu_threads
+from kvmctl.driver.vmprocess import cpu_time, thread_cpu
+from kvmctl.host import cpu
+
+table = Table()
+
+_VCPU_RUNNING = 1  # VIR_VCPU_RUNNING
+_CONTROL_OK = 0  # VIR_DOMAIN_CONTROL_OK
+_CONTROL_ERROR = 3  # VIR_DOMAIN_CONTROL_ERROR
+
+
+def _memory(domain: DomainObject) -> tuple[int, int]:
+    """Maximum and current memory in KiB."""
+    definition = domain.definition
+    current = definition.memory if definition.current_memory is None else definition.current_memory
+    return definition.memory // 1024, current // 1024
+
+
+def _vcpus(domain: DomainObject, *, config: bool, maximum: bool) -> int:
+    definition = domain.inactive_definition if config else domain.definition
+    if maximum or definition.vcpus_current is None:
+        return definition.vcpus
+    return definition.vcpus_current
+
+
+@table.answers(Procedure.DOMAIN_GET_INFO)
+async def domain_get_info(
+    driver: Driver, _connection: Connection, args: types.DomainGetInfoArgs
+) -> types.DomainGetInfoRet:
+    domain = driver.find(args.dom)
+    maximum, current = _memory(domain)
+    return types.DomainGetInfoRet(
+        state=domain.state,
+        max_mem=maximum,
+        memory=current,
+        nr_virt_cpu=_vcpus(domain, config=False, maximum=False),
+        cpu_time=cpu_time(domain.run.process.pid) if domain.run else 0,
+    )
+
+
+@table.answers(Procedure.DOMAIN_GET_STATE)
+async def domain_get_state(
+    driver: Driver, _connection: Connection, args: types.DomainGetStateArgs
+) -> types.DomainGetStateRet:
+    check_flags(args.flags, 0, "virDomainGetState")
+    domain = driver.find(args.dom)
+    return types.DomainGetStateRet(state=domain.state, reason=int(domain.reason))
+
+
+@table.answers(Procedure.DOMAIN_GET_CONTROL_INFO)
+async def domain_get_control_info(
+    driver: Driver, _connection: Connection, args: types.DomainGetControlInfoArgs
+) -> types.DomainGetControlInfoRet:
+    check_flags(args.flags, 0, "virDomainGetControlInfo")
+    run = driver.find(args.dom).require_run()
+    return types.DomainGetControlInfoRet(
+        state=_CONTROL_OK if run.monitor else _CONTROL_ERROR, details=0, state_time=0
+    )
+
+
+@table.answers(Procedure.DOMAIN_GET_OS_TYPE)
+async def domain_get_os_type(
+    driver: Driver, _connection: Connection, args: types.DomainGetOsTypeArgs
+) -> types.DomainGetOsTypeRet:
+    return types.DomainGetOsTypeRet(type=driver.find(args.dom).definition.os.type)
+
+
+@table.answers(Procedure.DOMAIN_GET_MAX_MEMORY)
+async def domain_get_max_memory(
+    driver: Driver, _connection: Connection, args: types.DomainGetMaxMemoryArgs
+) -> types.DomainGetMaxMemoryRet:
+    return types.DomainGetMaxMemoryRet(memory=_memory(driver.find(args.dom))[0])
+
+
+@table.answers(Procedure.DOMAIN_GET_XML_DESC)
+async def domain_get_xml_desc(
+    driver: Driver, connection: Connection, args: types.DomainGetXmlDescArgs
+) -> types.DomainGetXmlDescRet:
+    supported = XmlFlags.SECURE | XmlFlags.INACTIVE | XmlFlags.UPDATE_CPU | XmlFlags.MIGRATABLE
+    check_flags(args.flags, supported, "virDomainGetXMLDesc")
+    flags = XmlFlags(args.flags)
+    if connection.readonly and flags & (XmlFlags.SECURE | XmlFlags.MIGRATABLE):
+        raise failure(ErrorCode.OPERATION_DENIED, "virDomainGetXMLDesc with secure flag")
+    domain = driver.find(args.dom)
+    if domain.active and XmlFlags.INACTIVE not in flags:
+        return types.DomainGetXmlDescRet(xml=kvmctl.domain.format(domain.definition, live=True))
+    return types.DomainGetXmlDescRet(xml=kvmctl.domain.format(domain.inactive_definition))
+
+
+@table.answers(Procedure.DOMAIN_GET_MAX_VCPUS)
+async def domain_get_max_vcpus(
+    driver: Driver, _connection: Connection, args: types.DomainGetMaxVcpusArgs
+) -> types.DomainGetMaxVcpusRet:
+    return types.DomainGetMaxVcpusRet(num=_vcpus(driver.find(args.dom), config=False, maximum=True))
+
+
+@table.answers(Procedure.DOMAIN_GET_VCPUS_FLAGS)
+async def domain_get_vcpus_flags(
+    driver: Driver, _connection: Connection, args: types.DomainGetVcpusFlagsArgs
+) -> types.DomainGetVcpusFlagsRet:
+    check_flags(args.flags, VcpuFlags.LIVE | VcpuFlags.CONFIG | VcpuFlags.MAXIMUM, "virDomainGetVcpusFlags")
+    flags = VcpuFlags(args.flags)
+    domain = driver.find(args.dom)
+    config = driver.affects_config(domain, args.flags)
+    return types.DomainGetVcpusFlagsRet(num=_vcpus(domain, config=config, maximum=VcpuFlags.MAXIMUM in flags))
+
+
+@table.answers(Procedure.DOMAIN_GET_VCPUS)
+async def domain_get_vcpus(
+    driver: Driver, _connection: Connection, args: types.DomainGetVcpusArgs
+) -> types.DomainGetVcpusRet:
+    """Each virtual CPU's thread: its processor time, where it runs and where it may run."""
+    domain = driver.find(args.dom)
+    run = domain.require_run()
+    threads = await vcpu_threads(domain)
+    chosen = list(threads.items())[: args.maxinfo]
+    info = []
+    for number, thread in chosen:
+        nanoseconds, host_cpu = thread_cpu(run.process.pid, thread)
+        info.append(types.VcpuInfo(number=number, state=_VCPU_RUNNING, cpu_time=nanoseconds, cpu=host_cpu))
+    allowed = sum(1 << number for number in cpu.online())
+    one = (allowed & ((1 << args.maplen * 8) - 1)).to_bytes(args.maplen, "little")
+    return types.DomainGetVcpusRet(info=tuple(info), cpumaps=one * len(chosen))
+
+
+@table.answers(Procedure.DOMAIN_IS_ACTIVE)
+async def domain_is_active(
+    driver: Driver, _connection: Connection, args: types.DomainIsActiveArgs
+) -> types.DomainIsActiveRet:
+    return types.DomainIsActiveRet(active=int(driver.find(args.dom).active))
+
+
+@table.answers(Procedure.DOMAIN_IS_PERSISTENT)
+async def domain_is_persistent(
+    driver: Driver, _connection: Connection, args: types.DomainIsPersistentArgs
+) -> types.DomainIsPersistentRet:
+    return types.DomainIsPersistentRet(persistent=int(driver.find(args.dom).persistent))
+
+
+@table.answers(Procedure.DOMAIN_IS_UPDATED)
+async def domain_is_updated(
+    driver: Driver, _connection: Connection, args: types.DomainIsUpdatedArgs
+) -> types.DomainIsUpdatedRet:
+    """Whether a running persistent domain was started from another definition than it has now."""
+    domain = driver.find(args.dom)
+    return types.DomainIsUpdatedRet(updated=int(domain.updated))
+
+
+@table.answers(Procedure.DOMAIN_HAS_MANAGED_SAVE_IMAGE)
+async def domain_has_managed_save_image(
+    driver: Driver, _connection: Connection, args: types.DomainHasManagedSaveImageArgs
+) -> types.DomainHasManagedSaveImageRet:
+    check_flags(args.flags, 0, "virDomainHasManagedSaveImage")
+    driver.find(args.dom)
+    return types.DomainHasManagedSaveImageRet(result=0)
+
+
+@table.answers(Procedure.DOMAIN_GET_MESSAGES)
+async def domain_get_messages(
+    driver: Driver, _connection: Connection, args: types.DomainGetMessagesArgs
+) -> types.DomainGetMessagesRet:
+    """Nothing deprecated, nothing tainted: this driver runs only what it knows."""
+    driver.find(args.dom)
+    return types.DomainGetMessagesRet(msgs=())
+
+
+@table.answers(Procedure.DOMAIN_GET_SECURITY_LABEL)
+async def domain_get_security_label(
+    driver: Driver, _connection: Connection, args: types.DomainGetSecurityLabelArgs
+) -> types.DomainGetSecurityLabelRet:
+    driver.find(args.dom)
+    return types.DomainGetSecurityLabelRet(label="", enforcing=0)

@@ -1,0 +1,115 @@
+"""virDomain: running one."""
+
+from kvmctl.driver.constants import ConsoleFlags, CreateFlags, DestroyFlags
+from kvmctl.driver.domain import DomainObject
+from kvmctl.driver.driver import Driver
+from kvmctl.driver.errors import check_flags, failure
+from kvmctl.driver.events import wire_domain
+from kvmctl.driver.handlers.table import Table
+from kvmctl.driver.rpc import Connection, ErrorCode, Procedure, Stream, types
+
+table = Table()
+
+# There is no saved state yet, so that there is no cache to bypass for it and nothing that a forced boot
+# would drop.
+_CREATE = CreateFlags.PAUSED | CreateFlags.AUTODESTROY | CreateFlags.BYPASS_CACHE | CreateFlags.FORCE_BOOT
+_CREATE_XML = CreateFlags.PAUSED | CreateFlags.AUTODESTROY | CreateFlags.VALIDATE
+
+# virDomainShutdownFlagValues, virDomainRebootFlagValues
+_ACPI_POWER_BUTTON = 1 << 0
+
+
+def _mark_autodestroy(domain: DomainObject, connection: Connection, flags: CreateFlags) -> None:
+    if CreateFlags.AUTODESTROY in flags:
+        domain.require_run().owner = connection
+
+
+@table.answers(Procedure.DOMAIN_CREATE)
+async def domain_create(driver: Driver, _connection: Connection, args: types.DomainCreateArgs) -> None:
+    await driver.lifecycle.start(driver.find(args.dom), CreateFlags(0))
+
+
+@table.answers(Procedure.DOMAIN_CREATE_WITH_FLAGS)
+async def domain_create_with_flags(
+    driver: Driver, connection: Connection, args: types.DomainCreateWithFlagsArgs
+) -> types.DomainCreateWithFlagsRet:
+    check_flags(args.flags, _CREATE, "virDomainCreateWithFlags")
+    domain = driver.find(args.dom)
+    await driver.lifecycle.start(domain, CreateFlags(args.flags))
+    _mark_autodestroy(domain, connection, CreateFlags(args.flags))
+    return types.DomainCreateWithFlagsRet(dom=wire_domain(domain))
+
+
+@table.answers(Procedure.DOMAIN_CREATE_XML)
+async def domain_create_xml(
+    driver: Driver, connection: Connection, args: types.DomainCreateXmlArgs
+) -> types.DomainCreateXmlRet:
+    check_flags(args.flags, _CREATE_XML, "virDomainCreateXML")
+    domain = await driver.lifecycle.create(args.xml_desc, CreateFlags(args.flags))
+    _mark_autodestroy(domain, connection, CreateFlags(args.flags))
+    return types.DomainCreateXmlRet(dom=wire_domain(domain))
+
+
+@table.answers(Procedure.DOMAIN_DESTROY)
+async def domain_destroy(driver: Driver, _connection: Connection, args: types.DomainDestroyArgs) -> None:
+    await driver.lifecycle.destroy(driver.find(args.dom))
+
+
+@table.answers(Procedure.DOMAIN_DESTROY_FLAGS)
+async def domain_destroy_flags(
+    driver: Driver, _connection: Connection, args: types.DomainDestroyFlagsArgs
+) -> None:
+    check_flags(args.flags, DestroyFlags.GRACEFUL, "virDomainDestroyFlags")
+    await driver.lifecycle.destroy(driver.find(args.dom), graceful=bool(args.flags & DestroyFlags.GRACEFUL))
+
+
+@table.answers(Procedure.DOMAIN_SUSPEND)
+async def domain_suspend(driver: Driver, _connection: Connection, args: types.DomainSuspendArgs) -> None:
+    await driver.lifecycle.suspend(driver.find(args.dom))
+
+
+@table.answers(Procedure.DOMAIN_RESUME)
+async def domain_resume(driver: Driver, _connection: Connection, args: types.DomainResumeArgs) -> None:
+    await driver.lifecycle.resume(driver.find(args.dom))
+
+
+@table.answers(Procedure.DOMAIN_SHUTDOWN)
+async def domain_shutdown(driver: Driver, _connection: Connection, args: types.DomainShutdownArgs) -> None:
+    await driver.lifecycle.shutdown(driver.find(args.dom))
+
+
+@table.answers(Procedure.DOMAIN_SHUTDOWN_FLAGS)
+async def domain_shutdown_flags(
+    driver: Driver, _connection: Connection, args: types.DomainShutdownFlagsArgs
+) -> None:
+    check_flags(args.flags, _ACPI_POWER_BUTTON, "virDomainShutdownFlags")
+    await driver.lifecycle.shutdown(driver.find(args.dom))
+
+
+@table.answers(Procedure.DOMAIN_REBOOT)
+async def domain_reboot(driver: Driver, _connection: Connection, args: types.DomainRebootArgs) -> None:
+    """A reboot is a request to the guest, for which the machine needs a power button; `reset` needs none."""
+    check_flags(args.flags, _ACPI_POWER_BUTTON, "virDomainReboot")
+    domain = driver.find(args.dom)
+    domain.require_run()
+    raise failure(
+        ErrorCode.OPERATION_UNSUPPORTED,
+        f"the machine of domain '{domain.name}' has no ACPI power button to ask the guest to reboot with; "
+        "reset it instead",
+    )
+
+
+@table.answers(Procedure.DOMAIN_RESET)
+async def domain_reset(driver: Driver, _connection: Connection, args: types.DomainResetArgs) -> None:
+    check_flags(args.flags, 0, "virDomainReset")
+    await driver.lifecycle.reset(driver.find(args.dom))
+
+
+@table.answers(Procedure.DOMAIN_OPEN_CONSOLE)
+async def domain_open_console(
+    driver: Driver, _connection: Connection, args: types.DomainOpenConsoleArgs, stream: Stream
+) -> None:
+    """Every session of this driver is exclusive, so that VIR_DOMAIN_CONSOLE_SAFE asks for nothing more."""
+    check_flags(args.flags, ConsoleFlags.FORCE | ConsoleFlags.SAFE, "virDomainOpenConsole")
+    domain = driver.find(args.dom)
+    await driver.consoles.open(domain, args.dev_name, stream, force=bool(args.flags & ConsoleFlags.FORCE))

@@ -1,0 +1,200 @@
+"""From a definition to a running VMM process: everything the guest uses is opened here and inherited by
+the VMM."""
+
+import os
+import stat
+import sys
+import time
+import tty
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import kvmctl.domain
+from kvmctl.domain import Chardev, Domain
+from kvmctl.driver.errors import failure, system_failure
+from kvmctl.driver.monitor import listen
+from kvmctl.driver.paths import Paths, RunFiles
+from kvmctl.driver.rpc import ErrorCode
+from kvmctl.driver.store import uuid_of
+from kvmctl.driver.vmprocess import VmProcess
+from kvmctl.host import kvm, memory
+
+
+def check(domain: Domain) -> None:
+    """What can be seen before anything is opened: does the guest fit this host?"""
+    total = memory.total()
+    if domain.memory > total:
+        raise failure(
+            ErrorCode.CONFIG_UNSUPPORTED,
+            f"memory of {domain.memory // 1024} KiB is more than the host's {total // 1024} KiB",
+        )
+    if not domain.os.kernel:
+        raise failure(ErrorCode.CONFIG_UNSUPPORTED, f"domain '{domain.name}' has no <kernel> to boot")
+    try:
+        limit = kvm.limits().max_vcpus
+    except OSError as error:
+        raise system_failure(error, f"cannot use '{kvm.DEVICE}'") from error
+    if domain.vcpus > limit:
+        raise failure(
+            ErrorCode.CONFIG_UNSUPPORTED,
+            f"{domain.vcpus} vCPUs are more than the {limit} that KVM allows here",
+        )
+
+
+def open_boot_file(path: str, role: str) -> int:
+    """A kernel or initrd for reading; O_NONBLOCK so that a FIFO in its place cannot hold up the daemon."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise system_failure(error, f"cannot open {role} '{path}'") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise failure(ErrorCode.CONFIG_UNSUPPORTED, f"{role} '{path}' is not a regular file")
+    return descriptor
+
+
+def open_pty() -> tuple[int, str]:
+    """A raw terminal pair: the VMM gets the master, consoles open the slave by its name."""
+    master, slave = os.openpty()
+    name = os.ttyname(slave)
+    tty.setraw(slave)
+    os.fchmod(slave, 0o600)
+    os.close(slave)
+    return master, name
+
+
+class Descriptors:
+    """The descriptors that the VMM inherits; the daemon's copies are closed with the stack."""
+
+    def __init__(self, stack: ExitStack) -> None:
+        self._stack = stack
+        self.named: dict[str, int] = {}
+
+    def add(self, name: str, descriptor: int) -> None:
+        self._stack.callback(os.close, descriptor)
+        self.named[name] = descriptor
+
+    def output(self, name: str, path: str, append: bool) -> None:
+        mode = os.O_APPEND if append else os.O_TRUNC
+        try:
+            self.add(name, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | mode, 0o600))
+        except OSError as error:
+            raise system_failure(error, f"cannot open '{path}'") from error
+
+
+def open_chardev(chardev: Chardev, alias: str, descriptors: Descriptors) -> Chardev:
+    """Open one serial port's back end; the result carries its alias and, for a pty, the terminal's name."""
+    if chardev.source_type == "pty":
+        master, terminal = open_pty()
+        descriptors.add(alias, master)
+        chardev = replace(chardev, path=terminal, tty=terminal)
+    elif chardev.path is not None:
+        descriptors.output(alias, chardev.path, bool(chardev.append))
+    if chardev.log is not None:
+        descriptors.output(f"{alias}.log", chardev.log.file, bool(chardev.log.append))
+    return replace(chardev, alias=alias)
+
+
+def open_chardevs(domain: Domain, descriptors: Descriptors) -> Domain:
+    """Serial ports are the devices; a console with target type serial is a view of the first of them."""
+    serials = tuple(
+        open_chardev(serial, f"serial{number}", descriptors)
+        for number, serial in enumerate(domain.devices.serials)
+    )
+    consoles = tuple(
+        replace(console, path=serials[number].path, tty=serials[number].tty, alias=serials[number].alias)
+        if number < len(serials)
+        else console
+        for number, console in enumerate(domain.devices.consoles)
+    )
+    return replace(domain, devices=replace(domain.devices, serials=serials, consoles=consoles))
+
+
+def vmm_command(domain: Domain) -> list[str]:
+    emulator = domain.devices.emulator
+    if emulator is None:
+        return [sys.executable, "-m", "kvmctl.vmm"]
+    if not os.access(emulator, os.X_OK):
+        raise failure(ErrorCode.CONFIG_UNSUPPORTED, f"emulator '{emulator}' is not an executable file")
+    return [emulator]
+
+
+@dataclass(frozen=True, slots=True)
+class Launched:
+    process: VmProcess
+    live: Domain
+    log: "LogFile"
+    files: RunFiles
+
+
+class LogFile:
+    """The domain's log, and the place in it where the latest start began."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._begin = os.fstat(self.descriptor).st_size
+
+    def note(self, text: str) -> None:
+        stamp = time.strftime("%Y-%m-%d %H:%M:%S%z")
+        line = f"{stamp}: {text}\n".encode()
+        os.write(self.descriptor, line)
+        self._begin += len(line)
+
+    def close(self) -> None:
+        os.close(self.descriptor)
+
+    def last_line(self) -> str:
+        """The last line that the VMM wrote since the start, empty if it said nothing."""
+        with self.path.open("rb") as file:
+            file.seek(max(self._begin, self.path.stat().st_size - 65536))
+            lines = file.read().decode(errors="replace").splitlines()
+        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+
+
+def launch(domain: Domain, paths: Paths) -> Launched:
+    """Open everything, then start the VMM, which waits for the first `cont`. Nothing stays behind when
+    this fails."""
+    check(domain)
+    command = vmm_command(domain)
+    files = paths.run_files(domain.name, uuid_of(domain))
+    with ExitStack() as stack:
+        descriptors = Descriptors(stack)
+        try:
+            descriptors.add("kvm", os.open(kvm.DEVICE, os.O_RDWR | os.O_CLOEXEC))
+        except OSError as error:
+            raise system_failure(error, f"cannot open '{kvm.DEVICE}'") from error
+        if domain.os.kernel:
+            descriptors.add("kernel", open_boot_file(domain.os.kernel, "kernel"))
+        if domain.os.initrd:
+            descriptors.add("initrd", open_boot_file(domain.os.initrd, "initrd"))
+        try:
+            descriptors.add("qmp", listen(files.qmp).detach())
+            live = open_chardevs(domain, descriptors)
+            log = LogFile(paths.domain_log(domain.name))
+            stack.callback(log.close)
+            text = os.memfd_create("kvmctl-domain")
+            stack.callback(os.close, text)
+            os.write(text, kvmctl.domain.format(live, live=True).encode())
+            os.lseek(text, 0, os.SEEK_SET)
+            command += ["--domain-fd", str(text), "-S", "--cache-dir", str(paths.cache)]
+            for name, descriptor in descriptors.named.items():
+                command += ["--fd", f"{name}={descriptor}"]
+            log.note("starting up: " + " ".join(command))
+            process = VmProcess.spawn(
+                command, [text, *descriptors.named.values()], log.descriptor, _environment()
+            )
+        except OSError as error:
+            files.remove()
+            raise system_failure(error, f"cannot start domain '{domain.name}'") from error
+        except BaseException:
+            files.remove()
+            raise
+    return Launched(process, live, log, files)
+
+
+def _environment() -> dict[str, str]:
+    """A guest's process sees none of the daemon's environment but what the interpreter needs."""
+    kept = ("PATH", "LANG", "LC_ALL", "TZ", "HOME", "PYTHONPATH", "VIRTUAL_ENV")
+    return {name: value for name, value in os.environ.items() if name in kept}

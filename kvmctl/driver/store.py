@@ -1,0 +1,215 @@
+"""What survives the daemon: definitions, autostart links, the status of running guests, and the id
+counter."""
+
+import contextlib
+import logging
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from uuid import UUID
+
+from lxml import etree
+
+import kvmctl.domain
+from kvmctl.domain import Domain, DomainError
+from kvmctl.driver.constants import State
+from kvmctl.driver.errors import failure, system_failure
+from kvmctl.driver.paths import Paths, RunFiles
+from kvmctl.driver.rpc import ErrorCode
+from kvmctl.driver.vmprocess import ProcessIdentity
+
+log = logging.getLogger(__name__)
+
+_NAME_BYTES = 255 - len(".xml")
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Replace a file so that after a crash either the old or the new content is there, never a part."""
+    descriptor, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        Path(temporary).replace(path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    sync_directory(path.parent)
+
+
+def sync_directory(directory: Path) -> None:
+    descriptor = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def check_name(name: str) -> None:
+    """A domain's name is also its files' name."""
+    if "/" in name:
+        raise failure(ErrorCode.XML_ERROR, f"name {name} cannot contain '/'")
+    if "\n" in name:
+        raise failure(ErrorCode.XML_ERROR, f"invalid char in name: {name!r}")
+    if name.startswith("."):
+        raise failure(ErrorCode.XML_ERROR, f"name {name} cannot start with '.'")
+    if len(os.fsencode(name)) > _NAME_BYTES:
+        raise failure(ErrorCode.XML_ERROR, f"name is longer than {_NAME_BYTES} bytes")
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A running guest, as the next daemon needs it; ``identity`` is missing while the start is not
+    finished."""
+
+    live: Domain
+    persistent: bool
+    state: State
+    reason: int
+    identity: ProcessIdentity | None
+    autodestroy: bool = False
+
+
+class Store:
+    def __init__(self, paths: Paths) -> None:
+        self.paths = paths
+
+    # Definitions
+
+    def save_definition(self, domain: Domain) -> None:
+        check_name(domain.name)
+        path = self.paths.definition(domain.name)
+        try:
+            write_atomically(path, kvmctl.domain.format(domain))
+        except OSError as error:
+            raise system_failure(error, f"cannot write '{path}'") from error
+
+    def delete_definition(self, name: str) -> None:
+        path = self.paths.definition(name)
+        try:
+            self.paths.autostart_link(name).unlink(missing_ok=True)
+            path.unlink(missing_ok=True)
+            sync_directory(path.parent)
+        except OSError as error:
+            raise system_failure(error, f"cannot remove '{path}'") from error
+
+    def load_definitions(self) -> list[Domain]:
+        """Every readable definition; a broken file is named in the log and left alone for its owner to
+        mend."""
+        domains = []
+        for path in sorted(self.paths.definitions.glob("*.xml")):
+            if path.name.startswith("."):
+                continue
+            try:
+                domain = kvmctl.domain.with_defaults(kvmctl.domain.parse(path.read_bytes()))
+            except (OSError, DomainError) as error:
+                log.error("ignoring domain definition %s: %s", path, error)
+                continue
+            if domain.name != path.stem:
+                log.error("ignoring domain definition %s: it defines a domain named '%s'", path, domain.name)
+                continue
+            domains.append(domain)
+        return domains
+
+    # Autostart
+
+    def autostart(self, name: str) -> bool:
+        return self.paths.autostart_link(name).is_symlink()
+
+    def set_autostart(self, name: str, enabled: bool) -> None:
+        link = self.paths.autostart_link(name)
+        try:
+            if enabled:
+                with contextlib.suppress(FileExistsError):
+                    link.symlink_to(self.paths.definition(name))
+            else:
+                link.unlink(missing_ok=True)
+            sync_directory(link.parent)
+        except OSError as error:
+            raise system_failure(error, f"cannot change autostart link '{link}'") from error
+
+    def first_start_since_boot(self) -> bool:
+        """True once per life of the run directory: autostart is for the host's start, not for each of the
+        daemon's."""
+        try:
+            (self.paths.run / "autostarted").touch(exist_ok=False)
+        except FileExistsError:
+            return False
+        return True
+
+    # Running guests
+
+    def save_status(self, status: Status) -> None:
+        live = status.live
+        root = etree.Element(
+            "domstatus",
+            state=status.state.name.lower(),
+            reason=str(int(status.reason)),
+            persistent="yes" if status.persistent else "no",
+        )
+        if status.autodestroy:
+            root.set("autodestroy", "yes")
+        if status.identity is not None:
+            root.set("pid", str(status.identity.pid))
+            root.set("starttime", str(status.identity.start_time))
+        root.append(etree.fromstring(kvmctl.domain.format(live, live=True)))
+        path = self.run_files(live).status
+        try:
+            write_atomically(path, etree.tostring(root, encoding="unicode", pretty_print=True))
+        except OSError as error:
+            raise system_failure(error, f"cannot write '{path}'") from error
+
+    def load_statuses(self) -> list[tuple[Path, Status | None]]:
+        """The status files with their contents; None stands for one that cannot be understood (reported in
+        the log)."""
+        found: list[tuple[Path, Status | None]] = []
+        for path in sorted(self.paths.run.glob("*.xml")):
+            if path.name.startswith("."):
+                continue
+            try:
+                found.append((path, _parse_status(path.read_bytes())))
+            except (OSError, DomainError, ValueError, KeyError, etree.XMLSyntaxError) as error:
+                log.error("ignoring domain status %s: %s", path, error)
+                found.append((path, None))
+        return found
+
+    def run_files(self, domain: Domain) -> RunFiles:
+        return self.paths.run_files(domain.name, uuid_of(domain))
+
+    # Ids
+
+    def load_next_id(self) -> int:
+        try:
+            return int((self.paths.run / "next-id").read_text())
+        except (OSError, ValueError):
+            return 1
+
+    def save_next_id(self, value: int) -> None:
+        write_atomically(self.paths.run / "next-id", f"{value}\n")
+
+
+def _parse_status(text: bytes) -> Status:
+    root = etree.fromstring(text, etree.XMLParser(resolve_entities=False, no_network=True))
+    element = root.find("domain")
+    if root.tag != "domstatus" or element is None:
+        raise ValueError("not a domain status")
+    identity = None
+    if "pid" in root.attrib:
+        identity = ProcessIdentity(int(root.attrib["pid"]), int(root.attrib["starttime"]))
+    return Status(
+        live=kvmctl.domain.parse(etree.tostring(element)),
+        persistent=root.attrib["persistent"] == "yes",
+        state=State[str(root.attrib["state"]).upper()],
+        reason=int(root.attrib["reason"]),
+        identity=identity,
+        autodestroy=root.get("autodestroy") == "yes",
+    )
+
+
+def uuid_of(domain: Domain) -> UUID:
+    """Every domain that the driver holds went through with_defaults, which gives it a uuid."""
+    if domain.uuid is None:
+        raise ValueError(f"domain '{domain.name}' has no uuid")
+    return domain.uuid
