@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from uuid import UUID
 
 import libvirt
 import typer
 
 from . import daemon
+from .errors import Failure, Status, from_libvirt
 
 Connection = Any  # libvirt-python carries no types
 Domain = Any
+
+_UUID = re.compile(r"[0-9a-fA-F]{8}-?([0-9a-fA-F]{4}-?){3}[0-9a-fA-F]{12}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +48,11 @@ def connect(context: typer.Context) -> Connection:
         uri = target.uri
     # Streams and keepalive need the event loop, and it has to be there before the connection.
     libvirt.virEventRegisterDefaultImpl()
-    connection = libvirt.open(uri)
+    try:
+        connection = libvirt.open(uri)
+    except libvirt.libvirtError as error:
+        failure = from_libvirt(error)
+        raise Failure(f"cannot connect to {uri}: {failure}", failure.hint, Status.NO_CONNECTION) from error
     context.call_on_close(connection.close)
     return connection
 
@@ -61,22 +69,18 @@ def connect_if_running(context: typer.Context) -> Connection | None:
 
 
 def find_domain(connection: Connection, name: str) -> Domain:
-    """By name, then by UUID, then by id: the first that fits; otherwise the error of the name."""
-    try:
-        return connection.lookupByName(name)
-    except libvirt.libvirtError as error:
-        if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
-            raise
-        found = _by_number(connection, name)
-        if found is None:
-            raise
-        return found
-
-
-def _by_number(connection: Connection, text: str) -> Domain | None:
-    try:
-        if text.isdecimal() and text.isascii():
-            return connection.lookupByID(int(text))
-        return connection.lookupByUUIDString(str(UUID(text)))
-    except (ValueError, OverflowError, libvirt.libvirtError):
-        return None
+    """By name, then by id or UUID."""
+    lookups: list[Callable[[], Domain]] = [lambda: connection.lookupByName(name)]
+    if name.isascii() and name.isdecimal():
+        lookups.append(lambda: connection.lookupByID(int(name)))
+    elif _UUID.fullmatch(name):
+        lookups.append(lambda: connection.lookupByUUIDString(name))
+    for lookup in lookups:
+        try:
+            return lookup()
+        except libvirt.libvirtError as error:
+            if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
+                raise
+        except OverflowError:
+            pass  # an id is a C int
+    raise Failure(f"there is no domain {name!r}", "`kvmctl list --all` shows the names.", Status.NO_DOMAIN)

@@ -26,14 +26,11 @@ class Failure(Exception):
 
 
 _STATUS = {
-    libvirt.VIR_ERR_NO_CONNECT: Status.NO_CONNECTION,
-    libvirt.VIR_ERR_AUTH_FAILED: Status.NO_CONNECTION,
     libvirt.VIR_ERR_NO_DOMAIN: Status.NO_DOMAIN,
 }
 
 _HINTS = {
     libvirt.VIR_ERR_NO_SUPPORT: "The hypervisor driver behind this connection does not implement it.",
-    libvirt.VIR_ERR_NO_CONNECT: "Is the URI right? `kvmctl --help` shows the default one.",
 }
 
 
