@@ -1,0 +1,25 @@
+"""The domain: typed model, XML to model, model to XML, validation (schema, then meaning), defaults."""
+
+from kvmctl.domain.defaults import inactive, with_defaults
+from kvmctl.domain.document import format, parse, validate
+from kvmctl.domain.errors import DomainError, ErrorKind, Finding
+from kvmctl.domain.model import Chardev, ChardevLog, Clock, Controller, Devices, Domain, Memballoon, Os
+
+__all__ = [
+    "Chardev",
+    "ChardevLog",
+    "Clock",
+    "Controller",
+    "Devices",
+    "Domain",
+    "DomainError",
+    "ErrorKind",
+    "Finding",
+    "Memballoon",
+    "Os",
+    "format",
+    "inactive",
+    "parse",
+    "validate",
+    "with_defaults",
+]

@@ -1,0 +1,59 @@
+"""What libvirt fills in at definition: identity, and the console that older clients look for."""
+
+from dataclasses import replace
+from uuid import uuid4
+
+from kvmctl.domain.model import Chardev, Devices, Domain
+
+MACHINE = "pc"
+
+
+def with_defaults(domain: Domain) -> Domain:
+    return replace(
+        domain,
+        uuid=domain.uuid or uuid4(),
+        current_memory=domain.memory if domain.current_memory is None else domain.current_memory,
+        os=replace(domain.os, machine=domain.os.machine or MACHINE),
+        devices=_paired(domain.devices),
+    )
+
+
+def inactive(domain: Domain) -> Domain:
+    """The domain without what only a running one has: id, aliases, terminals."""
+    devices = replace(
+        domain.devices,
+        serials=tuple(_inactive_chardev(serial) for serial in domain.devices.serials),
+        consoles=tuple(_inactive_chardev(console) for console in domain.devices.consoles),
+    )
+    return replace(domain, id=None, devices=devices)
+
+
+def _inactive_chardev(chardev: Chardev) -> Chardev:
+    path = None if chardev.source_type == "pty" else chardev.path
+    return replace(chardev, path=path, tty=None, alias=None)
+
+
+def _paired(devices: Devices) -> Devices:
+    """The first serial port and the first console are one device, as libvirt has them for hvm guests."""
+    serials = devices.serials
+    if devices.consoles and not serials:
+        serials = (replace(devices.consoles[0], target_type=None, target_port=0, target_model=None),)
+    serials = _with_ports(serials)
+    if not serials:
+        return devices
+    console = replace(serials[0], target_type="serial", target_model=None)
+    return replace(devices, serials=serials, consoles=(console, *devices.consoles[1:]))
+
+
+def _with_ports(serials: tuple[Chardev, ...]) -> tuple[Chardev, ...]:
+    """Each port that has no number takes the one after the highest so far."""
+    result: list[Chardev] = []
+    given = [serial.target_port for serial in serials if serial.target_port is not None]
+    highest = max(given, default=-1)
+    for serial in serials:
+        port = serial.target_port
+        if port is None:
+            highest += 1
+            port = highest
+        result.append(replace(serial, target_port=port, target_type="isa-serial", target_model="isa-serial"))
+    return tuple(result)

@@ -1,0 +1,36 @@
+"""What libvirt knows: the names of its domain XML (known.txt), so that "unknown" and "not supported here" are told apart.
+
+known.txt is a tree, one name a line, indented by its depth; '@' marks an attribute, '=' lists the words that a value may be.
+"""
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files
+
+NAMESPACES = frozenset(
+    f"http://libvirt.org/schemas/domain/{driver}/1.0" for driver in ("bhyve", "lxc", "qemu", "xen")
+)
+"""Namespaces of what libvirt passes through to one hypervisor."""
+
+
+@cache
+def _table() -> Mapping[str, frozenset[str]]:
+    table: dict[str, frozenset[str]] = {}
+    path: list[str] = []
+    for line in files(__package__).joinpath("known.txt").read_text("ascii").splitlines():
+        entry = line.lstrip(" ")
+        name, _, words = entry.partition("=")
+        depth = len(line) - len(entry)
+        path[depth:] = [name]
+        table["/".join(path)] = frozenset(words.split("|")) if words else frozenset()
+    return table
+
+
+def is_known(path: str) -> bool:
+    """Whether libvirt's domain XML has this element or attribute, as domain/os/type/@arch."""
+    return path in _table()
+
+
+def is_known_word(path: str, word: str) -> bool:
+    """Whether libvirt gives a meaning to this word as the value at that path."""
+    return word in _table().get(path, ())

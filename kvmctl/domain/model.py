@@ -1,0 +1,119 @@
+"""The domain as frozen dataclasses, and where each field lives in the XML (libvirt's formatdomain, in libvirt's order).
+
+Units are normalised: memory is in bytes. Change a domain with dataclasses.replace.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Self
+from uuid import UUID
+
+from kvmctl.domain.binding import always, flags, many, one, size, value, verbatim
+from kvmctl.domain.codecs import ABSOLUTE_PATH, LINE, ON_OFF, TEXT, UINT, UUID_TEXT, WORD, choice
+
+_LIFECYCLE = choice("destroy", "restart", "preserve")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Os:
+    """formatdomain, "Operating system booting": direct kernel boot."""
+
+    type: str = value("type", choice("hvm"), default="hvm", stated=True)
+    arch: str = value("type/@arch", choice("x86_64"), default="x86_64")
+    machine: str | None = value("type/@machine", choice("pc", "kvmctl"), default=None)
+    kernel: str | None = value("kernel", ABSOLUTE_PATH, default=None)
+    initrd: str | None = value("initrd", ABSOLUTE_PATH, default=None)
+    cmdline: str | None = value("cmdline", TEXT, default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Clock:
+    """formatdomain, "Time keeping": what the guest's RTC shows."""
+
+    offset: str = value("@offset", choice("utc", "localtime"), default="utc", stated=True)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChardevLog:
+    """formatdomain, "Consoles, serial, parallel & channel devices": a copy of the output in a file."""
+
+    file: str = value("@file", ABSOLUTE_PATH)
+    append: bool | None = value("@append", ON_OFF, default=None)
+
+
+def _is_pty(chardev: "Chardev") -> bool:
+    return chardev.source_type == "pty"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chardev:
+    """formatdomain, "Consoles, serial, parallel & channel devices". A pty has its path only while the domain runs."""
+
+    source_type: str = value("@type", choice("pty", "file"), default="pty")
+    tty: str | None = value("@tty", ABSOLUTE_PATH, default=None, live=always)
+    path: str | None = value("source/@path", ABSOLUTE_PATH, default=None, live=_is_pty)
+    append: bool | None = value("source/@append", ON_OFF, default=None)
+    log: ChardevLog | None = one("log", ChardevLog, default=None)
+    target_type: str | None = value("target/@type", choice("isa-serial", "serial"), default=None)
+    target_port: int | None = value("target/@port", UINT, default=None)
+    target_model: str | None = value("target/model/@name", choice("isa-serial"), default=None)
+    alias: str | None = value("alias/@name", WORD, default=None, live=always)
+
+    def after_parse(self) -> Self:
+        """The terminal's name is the source's path and, on a console, once more the attribute of older clients."""
+        if not _is_pty(self):
+            return self
+        return replace(self, tty=self.path or self.tty, path=self.path or self.tty)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Controller:
+    """formatdomain, "Controllers": only the statement that there is none."""
+
+    type: str = value("@type", choice("usb"))
+    index: int | None = value("@index", UINT, default=None)
+    model: str = value("@model", choice("none"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memballoon:
+    """formatdomain, "Memory balloon device": only the statement that there is none."""
+
+    model: str = value("@model", choice("none"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Devices:
+    emulator: str | None = value("emulator", ABSOLUTE_PATH, default=None)
+    controllers: tuple[Controller, ...] = many("controller", Controller)
+    serials: tuple[Chardev, ...] = many("serial", Chardev, without=("@tty",))
+    consoles: tuple[Chardev, ...] = many("console", Chardev, without=("target/model/@name",))
+    memballoon: Memballoon | None = one("memballoon", Memballoon, default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Domain:
+    """formatdomain, "Element and attribute overview"."""
+
+    type: str = value("@type", choice("kvm"), default="kvm", stated=True)
+    id: int | None = value("@id", UINT, default=None, live=always)
+    name: str = value("name", LINE)
+    uuid: UUID | None = value("uuid", UUID_TEXT, default=None)
+    title: str | None = value("title", LINE, default=None)
+    description: str | None = value("description", TEXT, default=None)
+    metadata: str | None = verbatim("metadata")
+    memory: int = size("memory")
+    current_memory: int | None = size("currentMemory", default=None)
+    vcpus: int = value("vcpu", UINT, default=1)
+    vcpu_placement: str = value("vcpu/@placement", choice("static"), default="static")
+    vcpus_current: int | None = value("vcpu/@current", UINT, default=None)
+    os: Os = one("os", Os, default=Os())
+    features: tuple[str, ...] = flags("features", "acpi", "apic", "pae")
+    clock: Clock = one("clock", Clock, default=Clock())
+    on_poweroff: str = value("on_poweroff", _LIFECYCLE, default="destroy")
+    on_reboot: str = value("on_reboot", _LIFECYCLE, default="restart")
+    on_crash: str = value("on_crash", _LIFECYCLE, default="destroy")
+    devices: Devices = one("devices", Devices, default=Devices())
+
+    @property
+    def clock_offset(self) -> str:
+        return self.clock.offset

@@ -1,0 +1,99 @@
+"""Dataclasses to XML in libvirt's order and layout: two spaces a level, single quotes, the same bytes every time."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from kvmctl.domain.binding import Bound, Flags, Nested, Shape, Size, Value, Verbatim, shape_of
+from kvmctl.domain.units import whole_kib
+
+_TEXT = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&apos;", '"': "&quot;", "\r": "&#13;"}
+_ATTRIBUTE = {**_TEXT, "\n": "&#10;", "\t": "&#9;"}
+"""Attribute values lose line ends and tabs to normalisation (XML 1.0, section 3.3.3) unless they are written as numbers."""
+
+
+@dataclass(slots=True)
+class Node:
+    name: str
+    attributes: dict[str, str] = field(default_factory=dict)
+    text: str | None = None
+    children: "list[Node | str]" = field(default_factory=list)
+
+    @property
+    def empty(self) -> bool:
+        return not self.attributes and self.text is None and not self.children
+
+    def lines(self, indent: str) -> list[str]:
+        start = indent + "<" + self.name + "".join(
+            f" {name}='{_escape(text, _ATTRIBUTE)}'" for name, text in self.attributes.items()
+        )
+        if self.text is not None:
+            return [f"{start}>{_escape(self.text, _TEXT)}</{self.name}>"]
+        if not self.children:
+            return [f"{start}/>"]
+        inside = [
+            line
+            for child in self.children
+            for line in (child.lines(indent + "  ") if isinstance(child, Node) else [f"{indent}  {child}"])
+        ]
+        return [f"{start}>", *inside, f"{indent}</{self.name}>"]
+
+
+def write(value: Any, *, live: bool) -> str:
+    root = _object(type(value).__name__.lower(), value, shape_of(type(value)), live)
+    return "\n".join(root.lines("")) + "\n"
+
+
+def _object(name: str, value: Any, shape: Shape, live: bool) -> Node:
+    node = Node(name)
+    _fill(node, value, shape, live)
+    return node
+
+
+def _fill(node: Node, value: Any, shape: Shape, live: bool) -> None:
+    for name, bound in shape.attributes.items():
+        text = _text(bound, value, live)
+        if text is not None:
+            node.attributes[name] = text
+    if shape.text is not None:
+        node.text = _text(shape.text, value, live)
+    for name, child in shape.children.items():
+        if isinstance(child, Shape):
+            inside = _object(name, value, child, live)
+            if not inside.empty:
+                node.children.append(inside)
+        else:
+            node.children += _contents(name, child, value, live)
+
+
+def _text(bound: Bound, value: Any, live: bool) -> str | None:
+    content = bound.content
+    item = _item(bound, value, live)
+    return None if item is None or not isinstance(content, Value) else content.codec.format(item)
+
+
+def _item(bound: Bound, value: Any, live: bool) -> Any:
+    return None if bound.binding.live(value) and not live else getattr(value, bound.name)
+
+
+def _contents(name: str, bound: Bound, value: Any, live: bool) -> "list[Node | str]":
+    item = _item(bound, value, live)
+    if item is None:
+        return []
+    match bound.content:
+        case Nested(cls, many, without):
+            shape = shape_of(cls, without)
+            return [_object(name, one, shape, live) for one in (item if many else (item,))]
+        case Size():
+            return [Node(name, {"unit": "KiB"}, str(whole_kib(item)))]
+        case Flags(names):
+            present = [Node(flag) for flag in names if flag in item]
+            return [Node(name, children=[*present])] if present else []
+        case Verbatim():
+            return [str(item)]
+        case Value():
+            raise TypeError(f"'{bound.name}' is bound to an element's text")
+
+
+def _escape(text: str, escapes: Mapping[str, str]) -> str:
+    return "".join(escapes.get(character, character) for character in text)
