@@ -75,7 +75,10 @@ demo: venv ## Install, then start a small guest and show its console (Ctrl-] lea
 	@exec $(BIN)/kvmctl demo
 
 demo-linux: deps-linux venv ## The same with a Linux kernel built from Debian's source (minutes at first)
-	@exec $(BIN)/python tests/guests/linux/demo.py
+	@paths="$$($(BIN)/python tests/guests/linux/build.py)"; \
+	mapfile -t file <<<"$$paths"; \
+	exec $(BIN)/kvmctl demo --name demo-linux --kernel "$${file[0]}" --initrd "$${file[1]}" \
+	    --append 'console=ttyS0 earlyprintk=ttyS0 panic=-1 reboot=k' --until 'kvmctl: init reached'
 
 test: deps-test venv lint ## Install, then run every check and test
 	@exec $(PYTEST) $(ARGS)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
-from xml.sax.saxutils import escape
+from xml.etree import ElementTree
 
 import libvirt
 import typer
@@ -18,63 +20,104 @@ from .errors import Failure
 from .lifecycle import start_domain
 from .output import say
 
-TITLE = "The kvmctl demo guest"
-SCRIPT = ("help", "cpu", "mem", "time", "poweroff")
-SCRIPT_SECONDS = 60.0
+TITLE = "kvmctl demo"
+COMMANDS = ("help", "cpu", "mem", "time", "poweroff")
+PROMPT = b"> "
+MONITOR_SECONDS = 60.0
+KERNEL_SECONDS = 600.0
 
 
-def demo_xml(name: str, kernel: Path, uuid: str | None = None) -> str:
-    identity = f"\n  <uuid>{uuid}</uuid>" if uuid else ""
-    return f"""<domain type='kvm'>
-  <name>{escape(name)}</name>{identity}
-  <title>{TITLE}</title>
-  <memory unit='MiB'>64</memory>
-  <vcpu>1</vcpu>
-  <os>
-    <type arch='x86_64'>hvm</type>
-    <kernel>{escape(str(kernel))}</kernel>
-  </os>
-  <on_poweroff>destroy</on_poweroff>
-  <on_reboot>restart</on_reboot>
-  <on_crash>destroy</on_crash>
-  <devices>
-    <serial type='pty'/>
-    <console type='pty'/>
-  </devices>
-</domain>
-"""
+@dataclass(frozen=True, slots=True)
+class Guest:
+    """What the demo runs: our monitor, or a kernel that the person brings."""
+
+    kernel: Path
+    initrd: Path | None = None
+    cmdline: str = ""
+    memory_mib: int = 64
+
+    def xml(self, name: str, uuid: str | None = None) -> str:
+        """The domain; with a UUID it takes the place of an earlier definition."""
+        domain = ElementTree.Element("domain", type="kvm")
+        _add(domain, "name", name)
+        if uuid:
+            _add(domain, "uuid", uuid)
+        _add(domain, "title", TITLE)
+        _add(domain, "memory", str(self.memory_mib)).set("unit", "MiB")
+        _add(domain, "vcpu", "1")
+        system = ElementTree.SubElement(domain, "os")
+        _add(system, "type", "hvm").set("arch", "x86_64")
+        _add(system, "kernel", str(self.kernel.resolve()))
+        if self.initrd:
+            _add(system, "initrd", str(self.initrd.resolve()))
+        if self.cmdline:
+            _add(system, "cmdline", self.cmdline)
+        for event, action in (("poweroff", "destroy"), ("reboot", "restart"), ("crash", "destroy")):
+            _add(domain, f"on_{event}", action)
+        devices = ElementTree.SubElement(domain, "devices")
+        ElementTree.SubElement(devices, "serial", type="pty")
+        ElementTree.SubElement(devices, "console", type="pty")
+        return ElementTree.tostring(domain, encoding="unicode")
 
 
-class Script:
-    """Plays the person: the next command whenever the guest shows its prompt."""
+def _add(parent: ElementTree.Element, name: str, text: str) -> ElementTree.Element:
+    child = ElementTree.SubElement(parent, name)
+    child.text = text
+    return child
 
-    PROMPT = b"> "
 
-    def __init__(self, commands: tuple[str, ...], input_fd: int, output_fd: int) -> None:
-        self._commands = list(commands)
+class Player:
+    """Plays the person at the monitor: the next command whenever the guest shows its prompt."""
+
+    def __init__(self, input_fd: int) -> None:
+        self._commands = list(COMMANDS)
         self._input = input_fd
-        self._output = output_fd
         self._line = b""
 
     def __call__(self, data: bytes) -> None:
-        write_all(self._output, data)
         self._line = (self._line + data).rpartition(b"\n")[2]
-        if self._line == self.PROMPT and self._commands:
+        if self._line == PROMPT and self._commands:
             write_all(self._input, self._commands.pop(0).encode() + b"\r")
 
 
-def _play(connection: Connection, domain: Domain, *, fresh: bool) -> None:
-    """Without a terminal: show the banner and a few commands, and end."""
+class Watcher:
+    """Ends the guest once it has printed a text."""
+
+    def __init__(self, text: str, domain: Domain) -> None:
+        self._text = text.encode()
+        self._tail = b""
+        self._domain: Domain | None = domain
+
+    def __call__(self, data: bytes) -> None:
+        self._tail += data
+        if self._domain and self._text in self._tail:
+            self._domain.destroy()
+            self._domain = None
+        self._tail = self._tail[-len(self._text) :]
+
+
+def _show(connection: Connection, domain: Domain, *, fresh: bool, until: str | None, monitor: bool) -> None:
+    """Without a terminal: show the console until the guest ends, with commands typed to our monitor."""
     stream = open_console(connection, domain)
     reader, writer = os.pipe()
+    react: Callable[[bytes], None] | None = None
+    if monitor:
+        react = Player(writer)
+    elif until:
+        react = Watcher(until, domain)
+
+    def output(data: bytes) -> None:
+        write_all(sys.stdout.fileno(), data)
+        if react:
+            react(data)
+
+    sys.stdout.flush()
     try:
         if fresh:
             domain.resume()
-        else:
+        elif monitor:
             os.write(writer, b"\x03")  # drops a half-typed line and brings the prompt
-        sys.stdout.flush()
-        script = Script(SCRIPT, writer, sys.stdout.fileno())
-        Session(stream, reader, script).run(timeout=SCRIPT_SECONDS)
+        Session(stream, reader, output).run(timeout=MONITOR_SECONDS if monitor else KERNEL_SECONDS)
         stream.finish()
     finally:
         os.close(reader)
@@ -90,36 +133,59 @@ def _find(connection: Connection, name: str) -> Domain | None:
         return None
 
 
-def _defined(connection: Connection, name: str, kernel: Path) -> Domain:
+def _defined(connection: Connection, name: str, what: Guest) -> Domain:
     """The demo's domain, made or brought up to date; anyone else's of that name is left alone."""
     domain = _find(connection, name)
     if domain and f"<title>{TITLE}</title>" not in domain.XMLDesc():
         raise Failure(
-            f"the domain {name} exists and is not the demo",
+            f"the domain {name} exists and is not a demo",
             "Give the demo another name: `kvmctl demo --name NAME`.",
         )
     if domain and domain.isActive():
         return domain
-    return connection.defineXML(demo_xml(name, kernel, domain.UUIDString() if domain else None))
+    return connection.defineXML(what.xml(name, domain.UUIDString() if domain else None))
 
 
 def demo(
     context: typer.Context,
-    name: Annotated[str, typer.Option("--name", help="What to call the domain.")] = guest.NAME,
+    name: Annotated[str, typer.Option("--name", metavar="NAME", help="What to call the domain.")] = "demo",
+    kernel: Annotated[
+        Path | None,
+        typer.Option(
+            "--kernel",
+            exists=True,
+            dir_okay=False,
+            metavar="FILE",
+            help="Run this kernel instead of the monitor.",
+        ),
+    ] = None,
+    initrd: Annotated[
+        Path | None,
+        typer.Option("--initrd", exists=True, dir_okay=False, metavar="FILE", help="Its initial RAM disk."),
+    ] = None,
+    append: Annotated[str, typer.Option("--append", metavar="TEXT", help="Its command line.")] = "",
+    until: Annotated[
+        str | None,
+        typer.Option(
+            "--until", metavar="TEXT", help="Without a terminal: end the guest when it has printed this."
+        ),
+    ] = None,
 ) -> None:
-    """Define, start and show a small guest with an interactive monitor.
+    """Define, start and show a small guest: an interactive monitor, or a kernel of yours.
 
-    A demo that runs already is shown as it is. Without a terminal (in a script) a few commands are typed for
-    you, and the guest is powered off.
+    A demo that runs already is shown as it is. Without a terminal (in a script) a few commands are typed to
+    the monitor, and the guest is powered off.
 
     \b
     kvmctl demo                      Ctrl-] leaves, "poweroff" ends the guest
+    kvmctl demo --name linux --kernel bzImage --append console=ttyS0
     """
-    kernel = guest.guest()
-    if not kernel.exists():
-        raise Failure(f"the demo guest {kernel} was not built", "Install kvmctl again; it needs gcc.")
+    try:
+        what = Guest(kernel, initrd, append, memory_mib=256) if kernel else Guest(guest.monitor())
+    except FileNotFoundError as error:
+        raise Failure(str(error)) from error
     connection = connect(context)
-    domain = _defined(connection, name, kernel)
+    domain = _defined(connection, name, what)
     running = bool(domain.isActive())
     if sys.stdin.isatty():
         if running:
@@ -129,5 +195,5 @@ def demo(
         return
     if not running:
         start_domain(connection, domain, console=False, paused=True)
-    _play(connection, domain, fresh=not running)
-    say(f"The demo's guest has ended. On a terminal, `kvmctl demo --name {name}` lets you talk to it.")
+    _show(connection, domain, fresh=not running, until=until, monitor=kernel is None)
+    say(f"\nThe guest of {name} has ended; `kvmctl list --all` shows what stays of it.")
