@@ -8,7 +8,7 @@ import itertools
 import logging
 import socket
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -39,6 +39,8 @@ log = logging.getLogger(__name__)
 
 _ids = itertools.count(1)
 _UCRED: Final = struct.Struct("3i")
+_FLUSH_SECONDS: Final = 5.0
+_VIR_CONNECT_RO: Final = 1
 
 # What a client may call before CONNECT_OPEN.
 _BEFORE_OPEN: Final = frozenset(
@@ -72,7 +74,8 @@ class Credentials:
 class Connection:
     """A connected client.
 
-    ``readonly`` may be set by the CONNECT_OPEN handler (VIR_CONNECT_RO); ``context`` is the handlers' own.
+    ``readonly`` comes from the socket or from the client's wish (VIR_CONNECT_RO); ``handlers`` are the
+    daemon's; ``context`` is the handlers' own.
     """
 
     def __init__(
@@ -89,7 +92,7 @@ class Connection:
         self.opened = False
         self.context: dict[str, Any] = {}
         self.credentials = _credentials(writer)
-        self._handlers = handlers
+        self.handlers = handlers
         self._limits = limits
         self._reader = reader
         self._writer = writer
@@ -99,6 +102,8 @@ class Connection:
         self._heard = asyncio.get_running_loop().time()
         self._watcher: asyncio.Task[None] | None = None
         self._closing = False
+        self._stalled = False
+        self._writing = asyncio.Lock()
 
     # for handlers
 
@@ -106,6 +111,8 @@ class Connection:
         """Queue an event. Never waits: a client that lets too much pile up is dropped."""
         if procedure.kind is not Kind.EVENT:
             raise ValueError(f"{procedure.name} is no event")
+        if not isinstance(event, procedure.arguments or ()):
+            raise TypeError(f"{type(event).__name__} is not what {procedure.name} carries")
         header = Header(REMOTE_PROGRAM, REMOTE_VERSION, procedure, MessageType.EVENT, 0, Status.OK)
         self._write_unasked(frame(header, encode(event)))
 
@@ -115,7 +122,7 @@ class Connection:
             self._watcher = asyncio.create_task(self._watch(), name=f"keepalive of client {self.id}")
 
     def close_after_reply(self) -> None:
-        """Read nothing more; the client is dropped once its pending calls are answered."""
+        """The next reply is the last: the client leaves by CONNECT_CLOSE."""
         self._closing = True
 
     def drop(self, reason: str) -> None:
@@ -126,47 +133,48 @@ class Connection:
     # the life of a connection
 
     async def run(self) -> None:
-        """Serve the client until it leaves or is dropped."""
+        """Serve the client until it leaves or is dropped; calls in progress may outlast this (``settle``)."""
         try:
-            while not self._closing:
+            while True:
                 await self._message(*await self._receive())
-                # A CONNECT_CLOSE decides whether there is a next message.
-                if self._closing_pending():
-                    await self._settle()
-            await self._settle()
-        except (asyncio.IncompleteReadError, ConnectionError, OSError):
+        except (asyncio.IncompleteReadError, ConnectionError):
             pass
         except (ProtocolError, XdrError) as error:
             log.warning("client %d broke the protocol: %s", self.id, error)
         finally:
             await self._shut_down()
 
-    def _closing_pending(self) -> bool:
-        return any(task.get_name() == "CONNECT_CLOSE" for task in self._calls)
-
-    async def _settle(self) -> None:
-        while self._calls:
-            await asyncio.wait(self._calls)
+    async def settle(self) -> None:
+        """Wait for the calls in progress: what a client asked for is done even when it no longer listens."""
+        try:
+            while self._calls:
+                await asyncio.wait(self._calls)
+        except asyncio.CancelledError:
+            for task in self._calls:
+                task.cancel()
+            raise
 
     async def _shut_down(self) -> None:
-        self._closing = True
         if self._watcher is not None:
             self._watcher.cancel()
         gone = VirError(ErrorCode.RPC, "the client has gone", ErrorDomain.STREAMS)
         for stream in list(self._streams.values()):
             await stream.close(gone)
-        for task in self._calls:
-            task.cancel()
-        await asyncio.gather(*self._calls, return_exceptions=True)
         self._writer.close()
-        with contextlib.suppress(Exception):
-            await self._writer.wait_closed()
+        try:
+            await asyncio.wait_for(self._writer.wait_closed(), _FLUSH_SECONDS)
+        except (OSError, TimeoutError):
+            self._writer.transport.abort()
 
     async def _watch(self) -> None:
         await keepalive.watch(
-            self._limits.keepalive, lambda: self._heard, lambda: self._write_unasked(keepalive.PING)
+            self._limits.keepalive, self._last_heard, lambda: self._write_unasked(keepalive.PING)
         )
         self.drop("it does not answer keepalive messages")
+
+    def _last_heard(self) -> float:
+        # While nothing is read because of our own limits, silence says nothing about the client.
+        return asyncio.get_running_loop().time() if self._stalled else self._heard
 
     # input
 
@@ -184,18 +192,29 @@ class Connection:
             if header.type is MessageType.EVENT and header.procedure == KEEPALIVE_PING:
                 self._write_unasked(keepalive.PONG)
         elif header.type is MessageType.CALL:
-            await self._slots.acquire()
+            with self._stall():
+                await self._slots.acquire()
             task = asyncio.create_task(self._call(header, payload), name=_name(header.procedure))
             self._calls.add(task)
             task.add_done_callback(self._call_done)
         elif header.type in (MessageType.STREAM, MessageType.STREAM_HOLE):
             stream = self._streams.get((header.procedure, header.serial))
             # Packets may still arrive for a stream that has ended.
-            if stream is not None:
-                await stream.receive(header.type, header.status, payload)
+            if stream is not None and header.program == REMOTE_PROGRAM:
+                with self._stall():
+                    await stream.receive(header.type, header.status, payload)
         else:
             # Descriptors would follow a CALL_WITH_FDS in the byte stream; we never offer the feature.
             raise ProtocolError(f"message of type {header.type.name}")
+
+    @contextlib.contextmanager
+    def _stall(self) -> Iterator[None]:
+        self._stalled = True
+        try:
+            yield
+        finally:
+            self._stalled = False
+            self._heard = asyncio.get_running_loop().time()
 
     # calls
 
@@ -207,48 +226,46 @@ class Connection:
         stream: Stream | None = None
         try:
             procedure = _procedure(header)
+            arguments = _arguments(procedure, payload)
+            handler = self._handler(procedure)
             if procedure.kind is Kind.STREAM:
                 stream = self._open_stream(header)
-            result = await self._answer(procedure, payload, stream)
-            reply = encode(result) if procedure.result is not None else b""
-        except VirError as error:
-            await self._fail(header, error, stream)
-        except asyncio.CancelledError:
-            raise
-        except Exception as error:
-            log.exception("%s failed", _name(header.procedure))
-            await self._fail(
-                header, VirError(ErrorCode.INTERNAL_ERROR, f"{error or type(error).__name__}"), stream
-            )
-        else:
+                result = await handler(self, arguments, stream)
+            else:
+                result = await handler(self, arguments)
             if procedure is Procedure.CONNECT_OPEN:
                 self.opened = True
+                self.readonly |= bool(arguments.flags & _VIR_CONNECT_RO)
+            reply = _result(procedure, result)
+        except VirError as error:
+            await self._fail(header, error, stream)
+        except Exception as error:
+            log.exception("%s failed", _name(header.procedure))
+            detail = str(error) or type(error).__name__
+            await self._fail(header, VirError(ErrorCode.INTERNAL_ERROR, detail), stream)
+        else:
             await self._send(_reply_to(header, Status.OK), reply)
             if stream is not None:
                 stream.open()
+        if self._closing:
+            self._writer.close()
 
-    async def _answer(self, procedure: Procedure, payload: bytes, stream: Stream | None) -> Any:
-        arguments = _arguments(procedure, payload)
-        if not self.opened and procedure not in _BEFORE_OPEN:
+    def _handler(self, procedure: Procedure) -> Handler:
+        if procedure is Procedure.CONNECT_OPEN and self.opened:
+            raise VirError(ErrorCode.INTERNAL_ERROR, "connection already open", ErrorDomain.RPC)
+        if procedure not in _BEFORE_OPEN and not self.opened:
             raise VirError(ErrorCode.INTERNAL_ERROR, "connection not open", ErrorDomain.RPC)
-        handler: Handler | None = builtin.HANDLERS.get(procedure) or self._handlers.get(procedure)
-        if handler is None:
-            raise VirError(ErrorCode.NO_SUPPORT, f"unsupported procedure: {procedure.name}", ErrorDomain.RPC)
         if self.readonly and procedure.guarded:
             raise VirError(ErrorCode.OPERATION_DENIED, f"read only access prevents {procedure.guarded}")
-        if stream is not None:
-            return await handler(self, arguments, stream)
-        return await handler(self, arguments)
+        handler: Handler | None = builtin.HANDLERS.get(procedure) or self.handlers.get(procedure)
+        if handler is None:
+            raise VirError(ErrorCode.NO_SUPPORT, f"unsupported procedure: {procedure.name}", ErrorDomain.RPC)
+        return handler
 
     async def _fail(self, header: Header, error: VirError, stream: Stream | None) -> None:
         if stream is not None:
             await stream.close(error)
         await self._send(_reply_to(header, Status.ERROR), error.to_wire())
-
-    @property
-    def handlers(self) -> Handlers:
-        """The daemon's handlers, for the built-in ones that pass a question on."""
-        return self._handlers
 
     # streams
 
@@ -273,16 +290,18 @@ class Connection:
     # output
 
     async def _send(self, header: Header, payload: bytes) -> None:
-        if self._writer.transport.is_closing():
-            return
-        self._writer.write(frame(header, payload))
-        with contextlib.suppress(ConnectionError):
-            await self._writer.drain()
+        # One at a time, so that a client that reads slowly makes no more than one message wait in our buffer.
+        async with self._writing:
+            if self._writer.transport.is_closing():
+                return
+            self._writer.write(frame(header, payload))
+            with contextlib.suppress(ConnectionError):
+                await self._writer.drain()
 
     def _write_unasked(self, data: bytes) -> None:
         if self._writer.transport.is_closing():
             return
-        if self._writer.transport.get_write_buffer_size() > self._limits.event_backlog:
+        if self._writer.transport.get_write_buffer_size() > MESSAGE_MAX + self._limits.event_backlog:
             self.drop("it does not read its events")
         else:
             self._writer.write(data)
@@ -322,6 +341,17 @@ def _arguments(procedure: Procedure, payload: bytes) -> Any:
             ErrorCode.RPC, f"Unable to decode message payload of {procedure.name}: {error}", ErrorDomain.RPC
         ) from None
     return None
+
+
+def _result(procedure: Procedure, result: Any) -> bytes:
+    if procedure.result is None:
+        return b""
+    if not isinstance(result, procedure.result):
+        raise TypeError(f"{procedure.name} answered {type(result).__name__}, not {procedure.result.__name__}")
+    encoded = encode(result)
+    if HEADER_SIZE + len(encoded) > MESSAGE_MAX:
+        raise VirError(ErrorCode.RPC, f"the answer of {procedure.name} is too large", ErrorDomain.RPC)
+    return encoded
 
 
 def _reply_to(call: Header, status: Status) -> Header:

@@ -320,6 +320,8 @@ _WORDING: Final = {
     ErrorCode.MULTIPLE_DOMAINS: "multiple matching domains found: %s",
 }
 
+_TEXT_MAX: Final = 65536
+
 
 @struct
 class ErrorMessage:
@@ -362,14 +364,19 @@ class VirError(Exception):
             ErrorMessage(
                 code=self.code,
                 domain=self.domain,
-                message=str(self).replace("\0", "\N{SYMBOL FOR NULL}"),
+                message=_clean(str(self)),
                 level=self.level,
                 dom=None,
                 str1=wording,
-                str2=self.detail.replace("\0", "\N{SYMBOL FOR NULL}"),
+                str2=_clean(self.detail),
                 str3=None,
                 int1=-1,
                 int2=-1,
                 net=None,
             )
         )
+
+
+def _clean(text: str) -> str:
+    """Text that certainly has an encoding: an error must never fail to reach the client."""
+    return text[:_TEXT_MAX].replace("\0", "\N{SYMBOL FOR NULL}").encode("utf-8", "replace").decode()

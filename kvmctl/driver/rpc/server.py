@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import socket
 from collections.abc import Awaitable, Callable, Mapping
@@ -88,11 +87,14 @@ class Server:
             self._room.set()
             if self._on_disconnect:
                 self._on_disconnect(connection)
+            await connection.settle()
 
-    async def close(self) -> None:
-        """Drop every client and wait until their calls have ended."""
-        tasks = set(self._tasks)
-        for task in tasks:
-            task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await asyncio.gather(*tasks, return_exceptions=True)
+    async def close(self, grace: float = 5.0) -> None:
+        """Drop every client; calls still in progress after ``grace`` seconds are cancelled."""
+        for connection in list(self.connections):
+            connection.drop("the daemon ends")
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=grace)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
