@@ -8,8 +8,8 @@ from lxml import etree
 from kvmctl.driver.emulator import emulator_path
 from kvmctl.host import cpu, kvm
 
-MACHINE = "kvmctl"
-MACHINES = ("kvmctl", "pc")
+MACHINE = "pc"
+MACHINES = ("pc", "kvmctl")
 _PAGE_KIB = 4
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import IntEnum
 from uuid import UUID
 
-from kvmctl.domain import Domain
+from kvmctl.domain import Domain, inactive
 from kvmctl.driver.constants import PausedReason, RunningReason, ShutoffReason, State
 from kvmctl.driver.errors import failure, not_running
 from kvmctl.driver.monitor import Monitor
@@ -25,7 +25,6 @@ class Run:
     shut_down: bool = False
     autodestroy: bool = False
     owner: Connection | None = None
-    started_from: Domain | None = None
     watcher: asyncio.Task[None] | None = None
 
 
@@ -81,7 +80,7 @@ class DomainObject:
     @property
     def updated(self) -> bool:
         """Whether the next start would use another definition than this run did."""
-        return self.run is not None and self.config is not None and self.config != self.run.started_from
+        return self.live is not None and self.config is not None and inactive(self.live) != self.config
 
     def set_state(self, state: State, reason: IntEnum) -> None:
         self.state, self.reason = state, reason

@@ -135,7 +135,7 @@ class Lifecycle:
             raise
         domain.live = launched.live
         launched.files.pid.write_text(f"{launched.process.pid}\n")
-        run = Run(launched.process, started_from=definition, autodestroy=CreateFlags.AUTODESTROY in flags)
+        run = Run(launched.process, autodestroy=CreateFlags.AUTODESTROY in flags)
         try:
             monitor = await _first_contact(launched)
             run.monitor = monitor
@@ -398,9 +398,9 @@ class Lifecycle:
 
 def _parse(text: str) -> Domain:
     with domain_errors():
-        definition = kvmctl.domain.with_defaults(kvmctl.domain.parse(text))
+        definition = kvmctl.domain.with_defaults(kvmctl.domain.inactive(kvmctl.domain.parse(text)))
     check_name(definition.name)
-    return replace(definition, id=None)
+    return definition
 
 
 async def _first_contact(launched: Launched) -> Monitor:

@@ -34,7 +34,7 @@ def _bind(path: Path, mode: int) -> socket.socket:
         listener.bind(str(path))
     except OSError as error:
         listener.close()
-        raise OSError(error.errno, os.strerror(error.errno or 0), str(path)) from error
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
         os.umask(previous)
     listener.listen(_BACKLOG)

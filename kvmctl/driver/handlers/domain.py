@@ -127,9 +127,33 @@ async def domain_get_vcpus(
     for number, thread in chosen:
         nanoseconds, host_cpu = thread_cpu(run.process.pid, thread)
         info.append(types.VcpuInfo(number=number, state=_VCPU_RUNNING, cpu_time=nanoseconds, cpu=host_cpu))
-    allowed = sum(1 << number for number in cpu.online())
-    one = (allowed & ((1 << args.maplen * 8) - 1)).to_bytes(args.maplen, "little")
-    return types.DomainGetVcpusRet(info=tuple(info), cpumaps=one * len(chosen))
+    return types.DomainGetVcpusRet(info=tuple(info), cpumaps=_everywhere(args.maplen) * len(chosen))
+
+
+def _everywhere(length: int) -> bytes:
+    """The affinity of a thread that is not pinned: every online processor, as a map of so many bytes."""
+    bits = sum(1 << number for number in cpu.online())
+    return (bits & ((1 << max(length, 0) * 8) - 1)).to_bytes(max(length, 0), "little")
+
+
+@table.answers(Procedure.DOMAIN_GET_VCPU_PIN_INFO)
+async def domain_get_vcpu_pin_info(
+    driver: Driver, _connection: Connection, args: types.DomainGetVcpuPinInfoArgs
+) -> types.DomainGetVcpuPinInfoRet:
+    check_flags(args.flags, VcpuFlags.LIVE | VcpuFlags.CONFIG, "virDomainGetVcpuPinInfo")
+    domain = driver.find(args.dom)
+    config = driver.affects_config(domain, args.flags)
+    count = min(_vcpus(domain, config=config, maximum=True), max(args.ncpumaps, 0))
+    return types.DomainGetVcpuPinInfoRet(cpumaps=_everywhere(args.maplen) * count, num=count)
+
+
+@table.answers(Procedure.DOMAIN_GET_EMULATOR_PIN_INFO)
+async def domain_get_emulator_pin_info(
+    driver: Driver, _connection: Connection, args: types.DomainGetEmulatorPinInfoArgs
+) -> types.DomainGetEmulatorPinInfoRet:
+    check_flags(args.flags, VcpuFlags.LIVE | VcpuFlags.CONFIG, "virDomainGetEmulatorPinInfo")
+    driver.affected(driver.find(args.dom), args.flags)
+    return types.DomainGetEmulatorPinInfoRet(cpumaps=_everywhere(args.maplen), ret=1)
 
 
 @table.answers(Procedure.DOMAIN_IS_ACTIVE)
