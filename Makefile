@@ -62,8 +62,8 @@ $(BIN)/python:
 	echo "No Python 3.11 or newer with venv was found." >&2; exit 1
 
 $(VENV)/.installed: pyproject.toml setup.py | $(BIN)/python
-	@echo "Installing kvmctl and its Python packages into $(VENV)"
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test,lint]'
+	@echo "Installing kvmctl and its Python packages into $(VENV) (takes up to a minute)"
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[test,lint]'
 	@touch $@
 
 venv: deps $(VENV)/.installed guest ## Install kvmctl into .venv, from this directory

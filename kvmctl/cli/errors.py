@@ -41,6 +41,17 @@ def from_libvirt(error: libvirt.libvirtError) -> Failure:
     return Failure(message, _HINTS.get(code), _STATUS.get(code, Status.FAILED))
 
 
+def from_exception(error: Exception) -> Failure:
+    """Any failure in words; what nobody foresaw is a fault of ours."""
+    if isinstance(error, Failure):
+        return error
+    if isinstance(error, libvirt.libvirtError):
+        return from_libvirt(error)
+    if isinstance(error, OSError):
+        return Failure(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror))
+    return Failure(f"a fault in kvmctl: {error!r}", "`kvmctl --debug ...` shows where; please report it.")
+
+
 def show(failure: Failure) -> None:
     from rich.console import Console
     from rich.text import Text

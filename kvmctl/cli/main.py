@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 from typing import Annotated
@@ -12,7 +13,7 @@ import typer
 from .. import __version__
 from . import console, definitions, demo, lifecycle, listing
 from .connection import Options
-from .errors import Failure, from_libvirt, show
+from .errors import from_exception, show
 
 app = typer.Typer(
     name="kvmctl",
@@ -83,19 +84,20 @@ for _family, _commands in FAMILIES.items():
 def main() -> None:
     """The console script: every failure ends in one line, a next step and a status."""
     libvirt.registerErrorHandler(lambda context, error: None, None)
-    debug = "--debug" in sys.argv[1:]
     try:
-        app(prog_name="kvmctl")
-    except (Failure, libvirt.libvirtError) as error:
-        if debug:
+        try:
+            app(prog_name="kvmctl")
+        finally:
+            sys.stdout.flush()
+    except Exception as error:
+        if isinstance(error, OSError):
+            # What could not be written must not be tried again, and complained about, at exit.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        if "--debug" in sys.argv[1:]:
             raise
-        failure = error if isinstance(error, Failure) else from_libvirt(error)
+        failure = from_exception(error)
         show(failure)
         sys.exit(failure.status)
-    except BrokenPipeError:
-        # The reader of a pipe has gone; Python's own flush at exit must not complain about it again.
-        sys.stderr.close()
-        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -11,6 +10,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -91,20 +91,16 @@ def session(home: Path) -> Iterator[Cli]:
         path.mkdir(mode=0o700, exist_ok=True)
     cli = Cli(plain_environment() | {name: str(path) for name, path in directories.items()}, URI)
     yield cli
-    pid_file = home / "run" / "libvirt" / "virtkvmctld.pid"
-    if not pid_file.exists():
-        return
-    for row in json.loads(cli.ok("list", "--json")):
-        cli("destroy", row["name"])
-    _terminate(int(pid_file.read_text()))
+    runtime = home / "run" / "libvirt"
+    for pid_file in [*runtime.glob("kvmctl/*.pid"), runtime / "virtkvmctld.pid"]:
+        with suppress(OSError, ValueError):
+            _end(int(pid_file.read_text()))
 
 
-def _terminate(pid: int) -> None:
-    try:
-        os.kill(pid, signal.SIGTERM)
-        for _ in range(100):
-            time.sleep(0.05)
-            os.kill(pid, 0)
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
+def _end(pid: int) -> None:
+    """SIGTERM, and SIGKILL for what is still there after five seconds."""
+    os.kill(pid, signal.SIGTERM)
+    for _ in range(100):
+        time.sleep(0.05)
+        os.kill(pid, 0)
+    os.kill(pid, signal.SIGKILL)

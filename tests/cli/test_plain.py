@@ -95,6 +95,20 @@ def test_debug_shows_the_traceback(test_driver: Cli) -> None:
     assert "Traceback" in done.stderr
 
 
+@pytest.mark.parametrize("arguments", [("list",), ("list", "--json"), ("dumpxml", "test"), ("info", "test")])
+def test_a_full_disk_is_one_line(test_driver: Cli, arguments: tuple[str, ...]) -> None:
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            test_driver.command(*arguments),
+            env=test_driver.environment,
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (1, "error: No space left on device\n")
+
+
 def test_unknown_uri_is_no_connection() -> None:
     done = Cli(plain_environment(), "bogus:///x")("list")
     assert done.returncode == 3
