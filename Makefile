@@ -71,10 +71,10 @@ venv: deps $(VENV)/.installed guest ## Install kvmctl into .venv, from this dire
 guest: $(VENV)/.installed
 	@$(BIN)/python kvmctl/demo/build.py >/dev/null
 
-demo: venv ## Install, then start a small guest and show its console (Ctrl-] leaves)
+demo: venv ## Install, then show a small guest's console (Ctrl-] leaves)
 	@exec $(BIN)/kvmctl demo
 
-demo-linux: deps-linux venv ## The same with a Linux kernel built from Debian's source (minutes at first)
+demo-linux: deps-linux venv ## The same with Linux, built first (some minutes, once)
 	@paths="$$($(BIN)/python tests/guests/linux/build.py)"; \
 	mapfile -t file <<<"$$paths"; \
 	exec $(BIN)/kvmctl demo --name demo-linux --kernel "$${file[0]}" --initrd "$${file[1]}" \

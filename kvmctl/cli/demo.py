@@ -173,8 +173,7 @@ def demo(
 ) -> None:
     """Define, start and show a small guest: an interactive monitor, or a kernel of yours.
 
-    A demo that runs already is shown as it is. Without a terminal (in a script) a few commands are typed to
-    the monitor, and the guest is powered off.
+    A demo that runs already is shown as it is. In a script a few commands are typed, and the guest ends.
 
     \b
     kvmctl demo                      Ctrl-] leaves, "poweroff" ends the guest
