@@ -56,6 +56,12 @@ class Cli:
         return [str(KVMCTL), *(["-c", self.uri] if self.uri else []), *arguments]
 
 
+def processor_ticks(pid: int | None) -> int:
+    """User and system time of a process so far, in clock ticks of a hundredth of a second (proc(5))."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
 def plain_environment() -> dict[str, str]:
     """The caller's environment without what changes kvmctl's output or connection."""
     dropped = ("LIBVIRT_DEFAULT_URI", "FORCE_COLOR")

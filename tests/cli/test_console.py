@@ -15,7 +15,7 @@ import pytest
 from kvmctl import demo
 from kvmctl.cli.demo import Guest
 
-from .conftest import URI, Cli
+from .conftest import URI, Cli, processor_ticks
 
 pytestmark = pytest.mark.kvm
 
@@ -90,16 +90,11 @@ def test_the_terminal_is_raw_only_while_attached(defined: Cli) -> None:
 
 def test_an_attached_console_costs_no_processor_time(defined: Cli) -> None:
     terminal = started(defined)
-    ticks = _processor_ticks(terminal.pid)
+    ticks = processor_ticks(terminal.pid)
     time.sleep(2)
-    assert _processor_ticks(terminal.pid) - ticks <= 5
+    assert processor_ticks(terminal.pid) - ticks <= 5
     terminal.send("\x1d")
     terminal.expect(pexpect.EOF)
-
-
-def _processor_ticks(pid: int | None) -> int:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
 
 
 def test_force_takes_the_console_over(defined: Cli) -> None:
