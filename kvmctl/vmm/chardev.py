@@ -15,6 +15,7 @@ import stat
 import termios
 import threading
 from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
@@ -85,6 +86,8 @@ class FdChardev:
         self._backlog = Backlog()
         self._complained: set[str] = set()
         self._peer_fd: int | None = None
+        self._escape = b""
+        self._on_escape: Callable[[], None] | None = None
 
     # output
 
@@ -139,19 +142,28 @@ class FdChardev:
 
     # input
 
+    def on_escape(self, key: bytes, callback: Callable[[], None]) -> None:
+        """Call back when the person types `key`."""
+        self._escape = key
+        self._on_escape = callback
+
     def connect(self, receiver: Receiver) -> None:
         self._receiver = receiver
-        if self._in_fd is not None:
-            self._loop.add_reader(self._in_fd, self._readable)
+        self._watch_input()
 
     def room_again(self) -> None:
         if self._input_waits:
             self._input_waits = False
-            self._loop.call_soon_threadsafe(self._resume_input)
+            self._loop.call_soon_threadsafe(self._watch_input)
 
-    def _resume_input(self) -> None:
-        if self._in_fd is not None:
+    def _watch_input(self) -> None:
+        if self._in_fd is None:
+            return
+        try:
             self._loop.add_reader(self._in_fd, self._readable)
+        except PermissionError:
+            # epoll(7) does not take regular files, which are always readable.
+            self._loop.call_soon(self._readable)
 
     def _readable(self) -> None:
         if self._in_fd is None or self._receiver is None:
@@ -170,7 +182,10 @@ class FdChardev:
                 self._complain("input", error)
                 data = b""
             if data:
+                if self._escape in data and self._on_escape is not None:
+                    self._on_escape()
                 self._receiver.receive(data)
+                self._watch_input()
             else:
                 self._loop.remove_reader(self._in_fd)
                 self._in_fd = None

@@ -73,8 +73,9 @@ class Machine:
         kvm: Kvm,
         quirks: Quirks,
         files: BootFiles,
-        on_event: Callable[[GuestEvent], None],
+        on_event: Callable[[], None],
     ) -> None:
+        """`on_event` is called, on any thread, when `take_event` has something to tell."""
         if domain.vcpus > kvm.max_vcpus:
             raise MachineError(f"{domain.vcpus} vCPUs are asked for, this host's KVM has {kvm.max_vcpus}")
         self.domain = domain
@@ -87,6 +88,7 @@ class Machine:
         self._on_event = on_event
         self._gate = Gate()
         self._devices: list[Device] = []
+        self._event: GuestEvent | None = None
         self._power_on: tuple[ChipState, list[VcpuState]] | None = None
         self._vm = self._create_vm()
 
@@ -124,8 +126,13 @@ class Machine:
             self._devices += attach(platform)
 
     def _irq_line(self, gsi: int) -> Callable[[bool], None]:
+        current = False
+
         def set_level(level: bool) -> None:
-            self._vm.set_irq_level(gsi, level)
+            nonlocal current
+            if level != current:
+                current = level
+                self._vm.set_irq_level(gsi, level)
 
         return set_level
 
@@ -152,6 +159,7 @@ class Machine:
             vcpus=self.domain.vcpus,
         )
         start_at(self.vcpus[0], entry)
+        self._quirks.prepare_start(self.memory, self.vcpus[0])
 
     def _is_flat(self) -> bool:
         image = recognise(FileSource(self._files.kernel_fd, "kernel"))
@@ -160,12 +168,23 @@ class Machine:
     # run, pause, reset, end
 
     def run(self) -> None:
-        self._gate.open()
+        """Let the vCPUs go, unless the guest has just ended itself."""
+        with self.bus.lock:
+            if self._event is None:
+                self._gate.open()
 
     def pause(self) -> None:
         """Returns when every vCPU stands still."""
         self._gate.close()
         self._gate.wait_parked()
+
+    def take_event(self) -> GuestEvent | None:
+        """What made the guest stop by itself, once; the vCPUs stand still when this returns it."""
+        if self._event is not None:
+            self._gate.wait_parked()
+        with self.bus.lock:
+            event, self._event = self._event, None
+        return event
 
     def reset(self) -> None:
         """Back to the first instruction of a freshly loaded guest; the vCPUs stay parked."""
@@ -173,6 +192,7 @@ class Machine:
         if self._power_on is None:
             raise MachineError("the machine has not been started")
         with self.bus.lock:
+            self._event = None
             chips, vcpu_states = self._power_on
             for device in self._devices:
                 device.reset()
@@ -192,9 +212,13 @@ class Machine:
         self._stop_for(_POWER_EVENTS[request])
 
     def _stop_for(self, event: GuestEvent) -> None:
-        """No guest instruction is to follow the one that ended the guest."""
-        self._gate.close()
-        self._on_event(event)
+        """No guest instruction is to follow the one that ended the guest; the first event counts."""
+        with self.bus.lock:
+            self._gate.close()
+            if self._event is not None:
+                return
+            self._event = event
+        self._on_event()
 
     def vcpu_fault(self, vcpu: Vcpu, fault: Fault, detail: str) -> None:
         event = _FAULT_EVENTS.get(fault, GuestEvent.INTERNAL_ERROR)

@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from kvmctl.vmm.devices import pm, serial
+from kvmctl.vmm.devices import i8042, pm, resetport, rtc, serial
 from kvmctl.vmm.devices.platform import Device, Platform
 
 BOARD: Final[tuple[Callable[[Platform], Sequence[Device]], ...]] = (
     serial.attach,
+    rtc.attach,
+    i8042.attach,
+    resetport.attach,
     pm.attach,
 )

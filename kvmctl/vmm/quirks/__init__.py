@@ -12,6 +12,7 @@ from kvmctl.vmm.kvm.cpuid import CpuidEntry
 
 if TYPE_CHECKING:
     from kvmctl.vmm.kvm.vcpu import Vcpu
+    from kvmctl.vmm.memory import GuestMemory
 
 
 class Quirks:
@@ -24,6 +25,9 @@ class Quirks:
     def cpuid(self, entries: Iterable[CpuidEntry]) -> list[CpuidEntry]:
         """The CPUID to offer, from what the guest would get elsewhere."""
         return list(entries)
+
+    def prepare_start(self, memory: GuestMemory, vcpu: Vcpu) -> None:
+        """A last touch to the boot processor, when it is ready for the first instruction."""
 
     def carry_on(self, vcpu: Vcpu, instruction: bytes) -> bool:
         """Do by hand what KVM's emulator could not; false when that is beyond us, too."""

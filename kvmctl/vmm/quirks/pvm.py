@@ -12,6 +12,7 @@ from kvmctl.vmm.quirks import Quirks
 
 if TYPE_CHECKING:
     from kvmctl.vmm.kvm.vcpu import Vcpu
+    from kvmctl.vmm.memory import GuestMemory
 
 _MODULE: Final = Path("/sys/module/kvm_pvm")
 _CPUINFO: Final = Path("/proc/cpuinfo")
@@ -26,7 +27,14 @@ _LEAF1_ECX_UNKNOWN: Final = sum(1 << bit for bit in (1, 9, 12, 13, 19, 20, 22, 2
 _INT3: Final = b"\xcc"
 _FWAIT: Final = b"\x9b"
 _BP_VECTOR: Final = 3
-_MODRM_REGISTER: Final = 3
+_MOD_REGISTER: Final = 3
+
+# A TSS with its I/O permission bitmap: Intel SDM volume 3, 8.7 and volume 1, 19.5.2. It lies between the
+# boot code's page tables and its command line.
+_TSS_GPA: Final = 0x1_0000
+_TSS_IO_MAP_BASE: Final = 0x66
+_TSS_IO_MAP: Final = 0x68
+_TSS_SIZE: Final = _TSS_IO_MAP + 0x1_0000 // 8 + 1
 
 
 def detected(module: Path = _MODULE, cpuinfo: Path = _CPUINFO) -> bool:
@@ -69,6 +77,20 @@ class PvmQuirks(Quirks):
             return replace(entry, eax=0, edx=0)
         return entry
 
+    def prepare_start(self, memory: GuestMemory, vcpu: Vcpu) -> None:
+        # Ring 3 runs natively with IOPL 0 whatever RFLAGS says; its port accesses are then allowed or
+        # refused by the I/O permission bitmap of the TSS, which this one opens for all ports.
+        sregs = vcpu.get_sregs()
+        if sregs.cs.dpl == 0:
+            return
+        tss = bytearray(_TSS_SIZE)
+        tss[_TSS_IO_MAP_BASE : _TSS_IO_MAP_BASE + 2] = _TSS_IO_MAP.to_bytes(2, "little")
+        tss[-1] = 0xFF
+        memory.write(_TSS_GPA, tss)
+        sregs.tr.base = _TSS_GPA
+        sregs.tr.limit = _TSS_SIZE - 1
+        vcpu.set_sregs(sregs)
+
     def carry_on(self, vcpu: Vcpu, instruction: bytes) -> bool:
         if instruction.startswith(_INT3):
             # The kernel's self-patching and its BUG traps rely on #BP, which the emulator cannot raise.
@@ -107,7 +129,7 @@ def ldmxcsr_length(instruction: bytes) -> int:
         return 0
     modrm = instruction[start + 2]
     mod, register, rm = modrm >> 6, modrm >> 3 & 7, modrm & 7
-    if register != 2 or mod == _MODRM_REGISTER:
+    if register != 2 or mod == _MOD_REGISTER:
         return 0
     length = start + 3
     if rm == 4:

@@ -1,0 +1,73 @@
+"""The QMP commands, with QEMU's names and replies (qapi/run-state.json, machine.json, char.json)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from kvmctl.vmm.chardev import FdChardev
+from kvmctl.vmm.control import Command, Handler, QmpError, QmpServer
+from kvmctl.vmm.lifecycle import Lifecycle, NeedsReset, RunState
+from kvmctl.vmm.machine import Machine
+
+if TYPE_CHECKING:
+    from kvmctl.domain import Domain
+
+
+def register(
+    server: QmpServer,
+    domain: Domain,
+    machine: Machine,
+    lifecycle: Lifecycle,
+    chardevs: Sequence[FdChardev],
+) -> None:
+    """Give the server every command of this machine."""
+
+    def cont() -> None:
+        try:
+            lifecycle.cont()
+        except NeedsReset as error:
+            raise QmpError(str(error)) from error
+
+    def query_status() -> object:
+        running = lifecycle.state is RunState.RUNNING
+        return {"status": lifecycle.state.value, "running": running}
+
+    def query_cpus_fast() -> object:
+        return [
+            {
+                "cpu-index": vcpu.index,
+                "qom-path": f"/machine/cpu[{vcpu.index}]",
+                "thread-id": vcpu.thread_id,
+                "target": "x86_64",
+                "props": {"socket-id": 0, "core-id": vcpu.index, "thread-id": 0},
+            }
+            for vcpu in machine.vcpus
+        ]
+
+    def query_chardev() -> object:
+        return [
+            {"label": chardev.label, "filename": chardev.filename, "frontend-open": True}
+            for chardev in chardevs
+        ]
+
+    commands: dict[str, Callable[[], object]] = {
+        "stop": lifecycle.stop,
+        "cont": cont,
+        "quit": lambda: lifecycle.quit("host-qmp-quit"),
+        "system_reset": lifecycle.reset,
+        "query-status": query_status,
+        "query-version": lambda: server.version,
+        "query-name": lambda: {"name": domain.name},
+        "query-uuid": lambda: {"UUID": str(domain.uuid)},
+        "query-cpus-fast": query_cpus_fast,
+        "query-chardev": query_chardev,
+        "query-kvm": lambda: {"enabled": True, "present": True},
+        "query-commands": lambda: [{"name": name} for name in ("qmp_capabilities", *server.commands)],
+    }
+    for name, call in commands.items():
+        server.commands[name] = Command(_without_arguments(call))
+
+
+def _without_arguments(call: Callable[[], object]) -> Handler:
+    return lambda _arguments: call()

@@ -1,0 +1,205 @@
+"""kvmctl-vmm: one process, one guest."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import ctypes
+import logging
+import os
+import signal
+import sys
+import termios
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from setproctitle import setproctitle
+
+import kvmctl
+from kvmctl.domain import DomainError, parse, with_defaults
+from kvmctl.vmm import chardev as chardevs
+from kvmctl.vmm import commands
+from kvmctl.vmm.boot import BootError
+from kvmctl.vmm.bus.io import BusError
+from kvmctl.vmm.control import QmpServer
+from kvmctl.vmm.kvm.system import Kvm, KvmError
+from kvmctl.vmm.kvm.vcpu import install_kick_handler
+from kvmctl.vmm.lifecycle import EXIT_FAILED, Lifecycle
+from kvmctl.vmm.machine import Machine, MachineError
+from kvmctl.vmm.memory import GuestMemoryError
+from kvmctl.vmm.quirks import detect
+from kvmctl.vmm.resources import Resources, SerialFiles, from_descriptors, open_all
+from kvmctl.vmm.timer import LoopTimer
+
+if TYPE_CHECKING:
+    from kvmctl.domain import Domain
+
+PROGRAM: Final = "kvmctl-vmm"
+_PR_SET_NAME: Final = 15
+_DRAIN_SECONDS: Final = 1.0
+_MAX_XML: Final = 16 << 20
+_ESCAPE: Final = b"\x1d"  # Ctrl-], as in virsh console
+
+log = logging.getLogger(__name__)
+
+StartupError = (BootError, BusError, DomainError, GuestMemoryError, KvmError, MachineError, OSError)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    options = _parse_arguments(arguments)
+    logging.basicConfig(format=f"%(asctime)s {PROGRAM}: %(levelname)s: %(message)s", level=logging.INFO)
+    try:
+        domain, resources = _open(options)
+        _name_process(domain.name)
+        status = asyncio.run(_Vmm(domain, resources).run(paused=options.paused))
+    except StartupError as error:
+        print(f"{PROGRAM}: error: {error}", file=sys.stderr, flush=True)
+        return EXIT_FAILED
+    return status
+
+
+def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog=PROGRAM, description="Run one guest on /dev/kvm.")
+    parser.add_argument("domain", nargs="?", type=Path, metavar="GUEST.XML", help="domain XML to run by hand")
+    parser.add_argument("--domain-fd", type=int, metavar="N", help="descriptor with the domain XML")
+    parser.add_argument(
+        "--fd",
+        action="append",
+        default=[],
+        type=_named_descriptor,
+        metavar="NAME=N",
+        help="an open descriptor: kvm, qmp, kernel, initrd, lock, or a device's alias",
+    )
+    parser.add_argument("--qmp", type=Path, metavar="PATH", help="listen for QMP there (by hand)")
+    parser.add_argument("--serial", metavar="stdio|FILE", help="where the first serial port goes (by hand)")
+    parser.add_argument("--cache-dir", type=Path, metavar="DIR", help="keep decompressed kernels there")
+    parser.add_argument("-S", dest="paused", action="store_true", help="wait for QMP's cont before the start")
+    parser.add_argument("--version", action="version", version=f"{PROGRAM} {kvmctl.__version__}")
+    options = parser.parse_args(arguments)
+    if (options.domain is None) == (options.domain_fd is None):
+        parser.error("give either GUEST.XML or --domain-fd")
+    if options.domain_fd is not None and (options.qmp or options.serial):
+        parser.error("--qmp and --serial go with GUEST.XML only")
+    if options.domain is not None and options.fd:
+        parser.error("--fd goes with --domain-fd only")
+    return options
+
+
+def _named_descriptor(text: str) -> tuple[str, int]:
+    name, equals, number = text.partition("=")
+    if not name or not equals or not number.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=N")
+    return name, int(number)
+
+
+def _open(options: argparse.Namespace) -> tuple[Domain, Resources]:
+    if options.domain_fd is not None:
+        domain = parse(_read_all(options.domain_fd))
+        return domain, from_descriptors(domain, dict(options.fd), options.cache_dir)
+    domain = with_defaults(parse(options.domain.read_bytes()))
+    return domain, open_all(domain, options.qmp, options.serial, options.cache_dir)
+
+
+def _read_all(fd: int) -> bytes:
+    with os.fdopen(fd, "rb") as stream:
+        text = stream.read(_MAX_XML + 1)
+    if len(text) > _MAX_XML:
+        raise MachineError("the domain XML is too long")
+    return text
+
+
+def _name_process(guest: str) -> None:
+    setproctitle(f"{PROGRAM} guest={guest}")
+    ctypes.CDLL(None).prctl(_PR_SET_NAME, PROGRAM.encode(), 0, 0, 0)
+
+
+class _Vmm:
+    """The process around one machine: event loop, signals, QMP, character devices."""
+
+    def __init__(self, domain: Domain, resources: Resources) -> None:
+        self._domain = domain
+        self._resources = resources
+        self._restore: list[Callable[[], None]] = []
+
+    async def run(self, *, paused: bool) -> int:
+        try:
+            return await self._run(paused)
+        finally:
+            for restore in self._restore:
+                restore()
+            for path in self._resources.cleanup:
+                with suppress(OSError):
+                    path.unlink()
+
+    async def _run(self, paused: bool) -> int:
+        loop = asyncio.get_running_loop()
+        install_kick_handler()
+        kvm = Kvm.open() if self._resources.kvm_fd is None else Kvm(self._resources.kvm_fd)
+        quirks = detect()
+        log.info("guest %s on %s, host quirks: %s", self._domain.name, PROGRAM, quirks.name)
+
+        def guest_stopped() -> None:
+            loop.call_soon_threadsafe(lifecycle.guest_stopped)
+
+        machine = Machine(self._domain, kvm, quirks, self._resources.boot, guest_stopped)
+        finished: asyncio.Future[int] = loop.create_future()
+        server = QmpServer(_version())
+        lifecycle = Lifecycle(machine, self._domain, server.emit, finished.set_result)
+        ports = {
+            alias: self._chardev(alias, files, machine, lifecycle)
+            for alias, files in self._resources.serials.items()
+        }
+        machine.add_devices(ports, lambda callback: LoopTimer(loop, machine.bus.lock, callback))
+        machine.start()
+        commands.register(server, self._domain, machine, lifecycle, list(ports.values()))
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            loop.add_signal_handler(number, lifecycle.quit, "host-signal")
+        if self._resources.qmp is not None:
+            await server.serve(self._resources.qmp)
+        if not paused:
+            lifecycle.cont()
+        status = await finished
+        await server.close(_DRAIN_SECONDS)
+        ended = machine.close()
+        for port in ports.values():
+            port.close()
+        if not ended:
+            # A vCPU thread hangs in a host call, on a dead file server for example: it must not keep us.
+            log.error("a vCPU thread does not end")
+            logging.shutdown()
+            os._exit(status)
+        return status
+
+    def _chardev(
+        self, alias: str, files: SerialFiles, machine: Machine, lifecycle: Lifecycle
+    ) -> chardevs.FdChardev:
+        loop = asyncio.get_running_loop()
+        if files.in_fd == files.out_fd:
+            return chardevs.open_chardev(alias, loop, machine.bus.lock, files.out_fd, files.log_fd)
+        port = chardevs.FdChardev(
+            alias,
+            loop,
+            machine.bus.lock,
+            out_fd=files.out_fd,
+            in_fd=files.in_fd,
+            log_fd=files.log_fd,
+            filename="stdio" if files.in_fd is not None else "file",
+        )
+        if files.in_fd is not None and os.isatty(files.in_fd):
+            self._raw_terminal(files.in_fd)
+            port.on_escape(_ESCAPE, lambda: lifecycle.quit("host-signal"))
+        return port
+
+    def _raw_terminal(self, fd: int) -> None:
+        before: list[Any] = chardevs.set_raw(fd)
+        self._restore.append(lambda: termios.tcsetattr(fd, termios.TCSADRAIN, before))
+
+
+def _version() -> dict[str, object]:
+    major, minor, micro = (int(part) for part in kvmctl.__version__.split("."))
+    return {
+        "qemu": {"major": major, "minor": minor, "micro": micro},
+        "package": f"{PROGRAM} {kvmctl.__version__}",
+    }
