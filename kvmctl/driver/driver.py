@@ -3,8 +3,6 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import Coroutine
-from typing import Any
 from uuid import UUID
 
 from kvmctl.driver.console import Consoles
@@ -30,20 +28,12 @@ class Driver:
         self.consoles = Consoles()
         self.lifecycle = Lifecycle(self.store, self.inventory, self.events, self.consoles)
         self._pump: asyncio.Task[None] | None = None
-        self._changes: set[asyncio.Task[Any]] = set()
 
     @property
     def uri(self) -> str:
         return f"{DRIVER}:///session" if self.paths.session else f"{DRIVER}:///system"
 
     # For the handlers
-
-    def keep(self, change: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
-        """Run a change to its end, whoever waits for it or no longer does."""
-        task = asyncio.ensure_future(change)
-        self._changes.add(task)
-        task.add_done_callback(self._changes.discard)
-        return task
 
     def find(self, reference: types.Domain) -> DomainObject:
         """The domain that a client holds a reference to."""

@@ -214,7 +214,8 @@ class Lifecycle:
             if "system_powerdown" not in {command["name"] for command in answer}:
                 raise failure(
                     ErrorCode.OPERATION_UNSUPPORTED,
-                    f"the machine of domain '{domain.name}' has no ACPI power button to ask the guest to shut down with",
+                    f"the machine of domain '{domain.name}' has no ACPI power button "
+                    "to ask the guest to shut down with; destroy it instead",
                 )
             await self._execute(domain, monitor, "system_powerdown")
 

@@ -60,7 +60,7 @@ def _passed(environment: MutableMapping[str, str]) -> list[Listener]:
 
 
 def open_listeners(paths: Paths, environment: MutableMapping[str, str] = os.environ) -> list[Listener]:
-    """As libvirt's defaults: the main socket for its owner only, the read-only one of the system for everybody."""
+    """As libvirt has it: the main socket is its owner's, the read-only one of the system is for everybody."""
     passed = _passed(environment)
     if passed:
         return passed

@@ -38,7 +38,7 @@ async def domain_undefine(driver: Driver, _connection: Connection, args: types.D
 async def domain_undefine_flags(
     driver: Driver, _connection: Connection, args: types.DomainUndefineFlagsArgs
 ) -> None:
-    """There is no managed save, snapshot, checkpoint, NVRAM or TPM state yet that the flags could be about."""
+    """There is no managed save, snapshot, NVRAM or TPM state yet that the flags could be about."""
     supported = (
         UndefineFlags.MANAGED_SAVE
         | UndefineFlags.SNAPSHOTS_METADATA

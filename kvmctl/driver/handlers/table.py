@@ -1,14 +1,15 @@
-"""Registration of handlers: a function says which procedure it answers, and gets the driver when the
-daemon starts."""
+"""Registration of handlers: a function says which procedure it answers, and gets the driver when the daemon
+starts.
+"""
 
-import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeVar
 
 from kvmctl.driver.driver import Driver
 from kvmctl.driver.rpc import Procedure
 
-Answer = Callable[..., Coroutine[Any, Any, Any]]
+Answer = Callable[..., Awaitable[Any]]
 Function = TypeVar("Function", bound=Answer)
 
 
@@ -29,17 +30,4 @@ class Table:
         return register
 
     def bind(self, driver: Driver) -> dict[Procedure, Answer]:
-        return {
-            procedure: _bound(procedure, function, driver) for procedure, function in self._functions.items()
-        }
-
-
-def _bound(procedure: Procedure, function: Answer, driver: Driver) -> Answer:
-    async def plain(*arguments: Any) -> Any:
-        return await function(driver, *arguments)
-
-    async def whole(*arguments: Any) -> Any:
-        """A change is carried through even when the client that wanted it goes away meanwhile."""
-        return await asyncio.shield(driver.keep(function(driver, *arguments)))
-
-    return whole if procedure.guarded else plain
+        return {procedure: partial(function, driver) for procedure, function in self._functions.items()}
