@@ -12,6 +12,7 @@ _ADVICE = {
     "domain/os/boot": "name the kernel in <os><kernel>",
     "domain/os/bootmenu": "name the kernel in <os><kernel>",
     "domain/os/type": "use <type>hvm</type>",
+    "domain/os/type/@machine": "use machine='pc' or leave it out",
     "domain/os/type/@arch": "use arch='x86_64'",
     "domain/vcpu/@placement": "use placement='static'",
     "domain/clock/@offset": "use offset='utc' or offset='localtime'",
@@ -27,12 +28,12 @@ _ADVICE = {
     "domain/devices/input": _CONSOLE,
     "domain/devices/serial/@type": "use type='pty' or type='file'",
     "domain/devices/console/@type": "use type='pty' or type='file'",
-    "domain/devices/serial/address": "leave it out: port 0 is at 0x3f8, port 1 at 0x2f8, port 2 at 0x3e8, port 3 at 0x2e8",
+    "domain/devices/serial/address": "leave it out: ports 0 to 3 are at 0x3f8, 0x2f8, 0x3e8 and 0x2e8",
     "domain/devices/serial/target/@type": "use type='isa-serial'",
     "domain/devices/serial/target/model": "use <model name='isa-serial'/>",
     "domain/devices/console/target/@type": "use type='serial'",
-    "domain/devices/controller": "only <controller type='usb' model='none'/>, for no controller, is understood",
-    "domain/devices/memballoon": "only <memballoon model='none'/>, for no balloon, is understood",
+    "domain/devices/controller": "only its absence can be stated: <controller type='usb' model='none'/>",
+    "domain/devices/memballoon": "only its absence can be stated: <memballoon model='none'/>",
 }
 
 

@@ -4,14 +4,14 @@ A field says once where it lives and what it is::
 
     arch: str = value("type/@arch", choice("x86_64"), default="x86_64")
 
-The path is relative to the class's own element: "a" is the text of a child, "@a" an attribute, "a/@b" an attribute of a
-child, "." the element's own text. Reading, writing (in the order of declaration), the set of known names and the check
-of the schemas all come from these declarations, so that a new attribute is one line in one class.
+The path is relative to the class's own element: "a" is the text of a child, "@a" an attribute, "a/@b" an
+attribute of a child, "." the element's own text. Reading, writing (in the order of declaration), the set of
+known names and the check of the schemas all come from these declarations: a new attribute is one line in one
+class.
 """
 
 from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
-from functools import cache
 from typing import Any
 
 from kvmctl.domain.codecs import TEXT, ValueCodec
@@ -45,11 +45,14 @@ class Flags:
 
 @dataclass(frozen=True, slots=True)
 class Nested:
-    """An element with a class of its own; ``many`` of them make a tuple. ``without`` takes places away here."""
+    """An element with a class of its own; ``many`` of them make a tuple."""
 
     cls: type[Any]
     many: bool = False
     without: frozenset[str] = frozenset()
+    """Paths of the class that this element does not have."""
+    optional: frozenset[str] = frozenset()
+    """Paths that the class requires and this element does not."""
 
 
 Content = Value | Size | Verbatim | Flags | Nested
@@ -79,7 +82,7 @@ class Bound:
 
 @dataclass(slots=True)
 class Shape:
-    """What one element may hold: named attributes, text, and children, in the order in which they are written."""
+    """What one element may hold: attributes, text, and children, in the order in which they are written."""
 
     attributes: dict[str, Bound]
     children: "dict[str, Shape | Bound]"
@@ -137,20 +140,35 @@ def flags(path: str, *names: str) -> Any:
     return _bind(path, Flags(names), ())
 
 
-def one(path: str, cls: type[Any], *, default: Any = MISSING) -> Any:
-    return _bind(path, Nested(cls), default)
+def one(path: str, cls: type[Any], *, default: Any = MISSING, stated: bool = False) -> Any:
+    return _bind(path, Nested(cls), default, stated=stated)
 
 
-def many(path: str, cls: type[Any], *, without: tuple[str, ...] = ()) -> Any:
-    return _bind(path, Nested(cls, many=True, without=frozenset(without)), ())
+def many(
+    path: str,
+    cls: type[Any],
+    *,
+    without: tuple[str, ...] = (),
+    optional: tuple[str, ...] = (),
+) -> Any:
+    return _bind(path, Nested(cls, True, frozenset(without), frozenset(optional)), ())
 
 
 def _binding_of(declared: "Field[Any]") -> Binding | None:
     return declared.metadata.get(_KEY)
 
 
-@cache
+_shapes: dict[tuple[type[Any], frozenset[str]], Shape] = {}
+
+
 def shape_of(cls: type[Any], without: frozenset[str] = frozenset()) -> Shape:
+    key = (cls, without)
+    if key not in _shapes:
+        _shapes[key] = _compile(cls, without)
+    return _shapes[key]
+
+
+def _compile(cls: type[Any], without: frozenset[str]) -> Shape:
     top = Shape({}, {})
     for declared in fields(cls):
         binding = _binding_of(declared)
@@ -185,10 +203,10 @@ def _child(shape: Shape, name: str) -> Shape:
     return child
 
 
-def known_places(cls: type[Any], root: str, without: frozenset[str] = frozenset()) -> Mapping[str, Content | None]:
-    """Every place that the class and the classes inside it declare, as root/os/type/@arch, with what is there."""
+def known_places(cls: type[Any], root: str) -> Mapping[str, Content | None]:
+    """Every place that the class and those inside it declare, as root/os/type/@arch, with what is there."""
     places: dict[str, Content | None] = {root: None}
-    _collect(shape_of(cls, without), root, places)
+    _collect(shape_of(cls), root, places)
     return places
 
 
@@ -208,7 +226,7 @@ def _collect(shape: Shape, path: str, places: dict[str, Content | None]) -> None
                 places[f"{inside}/@unit"] = child.content
             case Flags(names):
                 places.update((f"{inside}/{flag}", None) for flag in names)
-            case Nested(cls, _, without):
+            case Nested(cls, _, without, _):
                 _collect(shape_of(cls, without), inside, places)
             case _:
                 pass

@@ -1,4 +1,4 @@
-"""Values of the domain XML: text to a Python value and back. What no codec accepts, the schema does not accept either."""
+"""Values of the domain XML: text to a Python value and back."""
 
 import re
 from dataclasses import dataclass
@@ -6,8 +6,6 @@ from typing import Any, Protocol
 from uuid import UUID
 
 from kvmctl.domain.errors import ErrorKind
-
-_XML_SPACE = " \t\r\n"
 
 
 class BadValueError(ValueError):
@@ -58,15 +56,14 @@ class Choice:
 
 @dataclass(frozen=True, slots=True)
 class Unsigned:
-    """A decimal number (libvirt's schemas allow no sign in front)."""
+    """A decimal number (libvirt's schemas allow no sign and no space around it)."""
 
     limit: int
 
     def parse(self, text: str) -> int:
-        digits = text.strip(_XML_SPACE)
-        if not re.fullmatch("[0-9]+", digits):
+        if not re.fullmatch("[0-9]+", text):
             raise BadValueError("a decimal number")
-        digits = digits.lstrip("0") or "0"
+        digits = text.lstrip("0") or "0"
         if len(digits) > len(str(self.limit)) or int(digits) > self.limit:
             raise BadValueError(f"at most {self.limit}", ErrorKind.OVERFLOW)
         return int(digits)

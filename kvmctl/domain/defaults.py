@@ -1,9 +1,11 @@
 """What libvirt fills in at definition: identity, and the console that older clients look for."""
 
 from dataclasses import replace
+from itertools import count
 from uuid import uuid4
 
-from kvmctl.domain.model import Chardev, Devices, Domain
+from kvmctl.domain.meaning import SERIAL_PORTS
+from kvmctl.domain.model import Chardev, Controller, Devices, Domain
 
 MACHINE = "pc"
 
@@ -14,7 +16,7 @@ def with_defaults(domain: Domain) -> Domain:
         uuid=domain.uuid or uuid4(),
         current_memory=domain.memory if domain.current_memory is None else domain.current_memory,
         os=replace(domain.os, machine=domain.os.machine or MACHINE),
-        devices=_paired(domain.devices),
+        devices=replace(_paired(domain.devices), controllers=_numbered(domain.devices.controllers)),
     )
 
 
@@ -45,15 +47,20 @@ def _paired(devices: Devices) -> Devices:
     return replace(devices, serials=serials, consoles=(console, *devices.consoles[1:]))
 
 
+def _numbered(controllers: tuple[Controller, ...]) -> tuple[Controller, ...]:
+    return tuple(replace(one, index=0 if one.index is None else one.index) for one in controllers)
+
+
 def _with_ports(serials: tuple[Chardev, ...]) -> tuple[Chardev, ...]:
-    """Each port that has no number takes the one after the highest so far."""
+    """A port without a number takes the one after the highest or, past the last, the first that is free."""
     result: list[Chardev] = []
-    given = [serial.target_port for serial in serials if serial.target_port is not None]
-    highest = max(given, default=-1)
+    used = {serial.target_port for serial in serials if serial.target_port is not None}
     for serial in serials:
         port = serial.target_port
         if port is None:
-            highest += 1
-            port = highest
+            port = max(used, default=-1) + 1
+            if port >= SERIAL_PORTS:
+                port = next(number for number in count() if number not in used)
+            used.add(port)
         result.append(replace(serial, target_port=port, target_type="isa-serial", target_model="isa-serial"))
     return tuple(result)

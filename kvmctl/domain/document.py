@@ -7,13 +7,14 @@ from kvmctl.domain.reader import Reader
 
 
 def parse(text: str | bytes) -> Domain:
-    """The domain of an XML document whose schema and meaning are in order; DomainError names the first that is not."""
+    """The domain of an XML document; DomainError names the first thing in it that is wrong."""
     root = source.load(text)
     reader = Reader()
     domain: Domain = reader.read(Domain, root)
-    schema.check(root)
     for finding in meaning.findings(domain):
-        raise _error(finding, reader.lines.get(finding.path or ""))
+        raise _error(finding, reader.line_of(finding.path))
+    # The reader and the findings speak more plainly than a validator, so that they come first.
+    schema.check(root)
     return domain
 
 
@@ -30,5 +31,6 @@ def validate(domain: Domain) -> list[Finding]:
 
 
 def _error(finding: Finding, line: int | None) -> DomainError:
-    place = "" if finding.path is None else f" ({finding.path}" + (f", line {line})" if line is not None else ")")
-    return DomainError(finding.kind, finding.message + place, line=line, path=finding.path)
+    place = [part for part in (finding.path, line and f"line {line}") if part]
+    message = f"{finding.message} ({', '.join(place)})" if place else finding.message
+    return DomainError(finding.kind, message, line=line, path=finding.path)

@@ -1,6 +1,7 @@
-"""What libvirt knows: the names of its domain XML (known.txt), so that "unknown" and "not supported here" are told apart.
+"""What libvirt knows: the names of its domain XML, so that "unknown" and "not supported here" are told apart.
 
-known.txt is a tree, one name a line, indented by its depth; '@' marks an attribute, '=' lists the words that a value may be.
+known.txt is a tree, one name a line, indented by its depth; '@' marks an attribute, '=' lists the words that
+a value may be, and among them '*' is any text.
 """
 
 from collections.abc import Mapping
@@ -11,6 +12,8 @@ NAMESPACES = frozenset(
     f"http://libvirt.org/schemas/domain/{driver}/1.0" for driver in ("bhyve", "lxc", "qemu", "xen")
 )
 """Namespaces of what libvirt passes through to one hypervisor."""
+
+_ANY = "*"
 
 
 @cache
@@ -33,4 +36,9 @@ def is_known(path: str) -> bool:
 
 def is_known_word(path: str, word: str) -> bool:
     """Whether libvirt gives a meaning to this word as the value at that path."""
-    return word in _table().get(path, ())
+    return word != _ANY and word in _table().get(path, ())
+
+
+def takes_any_text(path: str) -> bool:
+    """Whether the value at that path is for the hypervisor to judge, as a machine's name is."""
+    return _ANY in _table().get(path, ())

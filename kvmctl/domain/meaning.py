@@ -5,7 +5,7 @@ from typing import Any
 
 from lxml import etree
 
-from kvmctl.domain.binding import Bound, Nested, Shape, Value, shape_of
+from kvmctl.domain.binding import Bound, Flags, Nested, Shape, Value, shape_of
 from kvmctl.domain.errors import DomainError, ErrorKind, Finding
 from kvmctl.domain.model import Chardev, Domain
 from kvmctl.domain.source import load
@@ -20,7 +20,8 @@ SERIAL_PORTS = 4
 
 
 def findings(domain: Domain) -> list[Finding]:
-    return [*_name(domain), *_memory(domain), *_vcpus(domain), *_boot(domain), *_devices(domain), *unwritable(domain)]
+    checks = (_name, _memory, _vcpus, _boot, _devices, unwritable)
+    return [finding for check in checks for finding in check(domain)]
 
 
 def _name(domain: Domain) -> Iterator[Finding]:
@@ -40,7 +41,8 @@ def _name(domain: Domain) -> Iterator[Finding]:
 
 def _memory(domain: Domain) -> Iterator[Finding]:
     if domain.memory <= 0:
-        yield Finding(ErrorKind.XML_ERROR, "Memory size must be specified via <memory>, and not be 0", "/domain/memory")
+        message = "Memory size must be specified via <memory>, and must not be 0"
+        yield Finding(ErrorKind.XML_ERROR, message, "/domain/memory")
     elif domain.memory > LARGEST_SIZE:
         yield Finding(ErrorKind.OVERFLOW, f"memory of {domain.memory} bytes is too large", "/domain/memory")
     current = domain.current_memory
@@ -124,8 +126,10 @@ def unwritable(domain: Domain) -> Iterator[Finding]:
         except DomainError as error:
             yield Finding(ErrorKind.INVALID_ARG, f"metadata is not XML: {error}", "/domain/metadata")
         else:
-            if root.tag != "metadata":
-                yield Finding(ErrorKind.INVALID_ARG, "metadata has to be a <metadata> element", "/domain/metadata")
+            texts = [root.text, *(child.tail for child in root)]
+            if root.tag != "metadata" or root.attrib or any(text and text.strip() for text in texts):
+                message = "metadata has to be a <metadata> element that holds elements only"
+                yield Finding(ErrorKind.INVALID_ARG, message, "/domain/metadata")
 
 
 def _object_texts(value: Any, shape: Shape, path: str) -> Iterator[Finding]:
@@ -144,6 +148,9 @@ def _object_texts(value: Any, shape: Shape, path: str) -> Iterator[Finding]:
             nested = shape_of(child.content.cls, child.content.without)
             for index, one in enumerate(items):
                 yield from _object_texts(one, nested, _numbered(inside, index))
+        elif isinstance(child.content, Flags):
+            for flag in set(getattr(value, child.name)).difference(child.content.names):
+                yield Finding(ErrorKind.INVALID_ARG, f"unknown {name} '{flag}'", inside)
 
 
 def _bound_text(value: Any, bound: Bound, path: str) -> Iterator[Finding]:
@@ -155,5 +162,5 @@ def _bound_text(value: Any, bound: Bound, path: str) -> Iterator[Finding]:
         text = codec.format(item)
         etree.Element("text").text = text
         codec.parse(text)
-    except ValueError as error:
+    except (TypeError, ValueError) as error:
         yield Finding(ErrorKind.INVALID_ARG, f"value {item!r} cannot be written: {error}", path)

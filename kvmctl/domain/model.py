@@ -1,4 +1,5 @@
-"""The domain as frozen dataclasses, and where each field lives in the XML (libvirt's formatdomain, in libvirt's order).
+# ruff: noqa: RUF009 - the binding functions return dataclasses.field
+"""The domain as frozen dataclasses, and where each field lives in the XML (formatdomain, in libvirt's order).
 
 Units are normalised: memory is in bytes. Change a domain with dataclasses.replace.
 """
@@ -46,9 +47,9 @@ def _is_pty(chardev: "Chardev") -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chardev:
-    """formatdomain, "Consoles, serial, parallel & channel devices". A pty has its path only while the domain runs."""
+    """formatdomain, "Consoles, serial, parallel & channel devices". A pty has a path while it is open."""
 
-    source_type: str = value("@type", choice("pty", "file"), default="pty")
+    source_type: str = value("@type", choice("pty", "file"), default="pty", stated=True)
     tty: str | None = value("@tty", ABSOLUTE_PATH, default=None, live=always)
     path: str | None = value("source/@path", ABSOLUTE_PATH, default=None, live=_is_pty)
     append: bool | None = value("source/@append", ON_OFF, default=None)
@@ -59,7 +60,7 @@ class Chardev:
     alias: str | None = value("alias/@name", WORD, default=None, live=always)
 
     def after_parse(self) -> Self:
-        """The terminal's name is the source's path and, on a console, once more the attribute of older clients."""
+        """The terminal's name is the source's path and, on a console, also the attribute of older clients."""
         if not _is_pty(self):
             return self
         return replace(self, tty=self.path or self.tty, path=self.path or self.tty)
@@ -86,7 +87,9 @@ class Devices:
     emulator: str | None = value("emulator", ABSOLUTE_PATH, default=None)
     controllers: tuple[Controller, ...] = many("controller", Controller)
     serials: tuple[Chardev, ...] = many("serial", Chardev, without=("@tty",))
-    consoles: tuple[Chardev, ...] = many("console", Chardev, without=("target/model/@name",))
+    consoles: tuple[Chardev, ...] = many(
+        "console", Chardev, without=("target/model/@name",), optional=("@type",)
+    )
     memballoon: Memballoon | None = one("memballoon", Memballoon, default=None)
 
 
@@ -96,7 +99,7 @@ class Domain:
 
     type: str = value("@type", choice("kvm"), default="kvm", stated=True)
     id: int | None = value("@id", UINT, default=None, live=always)
-    name: str = value("name", LINE)
+    name: str = value("name", TEXT)
     uuid: UUID | None = value("uuid", UUID_TEXT, default=None)
     title: str | None = value("title", LINE, default=None)
     description: str | None = value("description", TEXT, default=None)
@@ -106,7 +109,7 @@ class Domain:
     vcpus: int = value("vcpu", UINT, default=1)
     vcpu_placement: str = value("vcpu/@placement", choice("static"), default="static")
     vcpus_current: int | None = value("vcpu/@current", UINT, default=None)
-    os: Os = one("os", Os, default=Os())
+    os: Os = one("os", Os, default=Os(), stated=True)
     features: tuple[str, ...] = flags("features", "acpi", "apic", "pae")
     clock: Clock = one("clock", Clock, default=Clock())
     on_poweroff: str = value("on_poweroff", _LIFECYCLE, default="destroy")

@@ -1,4 +1,4 @@
-"""The RELAX NG of the domain XML that kvmctl runs (schemas/domain.rng), as the second look after the reader's."""
+"""The RELAX NG of the domain XML that kvmctl runs (schemas/domain.rng): a second look after the reader's."""
 
 import threading
 from importlib.resources import files
@@ -26,5 +26,9 @@ def _schema() -> etree.RelaxNG:
 def check(root: etree._Element) -> None:
     schema = _schema()
     if not schema.validate(root):
-        first = schema.error_log[0]
-        raise DomainError(ErrorKind.XML_DETAIL, f"line {first.line}: {first.message}", line=first.line, path=first.path)
+        entries = list(schema.error_log)
+        # The validator reports an element that holds a mistake without a line, and before the mistake itself.
+        entry = next((entry for entry in entries if entry.line), entries[0])
+        line = entry.line or None
+        message = f"{entry.message} ({entry.path}" + (f", line {line})" if line else ")")
+        raise DomainError(ErrorKind.XML_DETAIL, message, line=line, path=entry.path)

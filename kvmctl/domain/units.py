@@ -1,4 +1,4 @@
-"""Sizes with libvirt's units (formatdomain, "Memory Allocation"): bytes in the model, KiB in the XML that is written."""
+"""Sizes with libvirt's units (formatdomain, "Memory Allocation"): the model counts bytes, the XML KiB."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""Dataclasses to XML in libvirt's order and layout: two spaces a level, single quotes, the same bytes every time."""
+"""Dataclasses to XML in libvirt's order and layout: two spaces a level, single quotes, stable bytes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,7 +9,7 @@ from kvmctl.domain.units import whole_kib
 
 _TEXT = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&apos;", '"': "&quot;", "\r": "&#13;"}
 _ATTRIBUTE = {**_TEXT, "\n": "&#10;", "\t": "&#9;"}
-"""Attribute values lose line ends and tabs to normalisation (XML 1.0, section 3.3.3) unless they are written as numbers."""
+"""Unless written as numbers, line ends and tabs of attributes become spaces (XML 1.0, section 3.3.3)."""
 
 
 @dataclass(slots=True)
@@ -56,7 +56,8 @@ def _fill(node: Node, value: Any, shape: Shape, live: bool) -> None:
         if text is not None:
             node.attributes[name] = text
     if shape.text is not None:
-        node.text = _text(shape.text, value, live)
+        # As libvirt reads it, an empty element is an absent one.
+        node.text = _text(shape.text, value, live) or None
     for name, child in shape.children.items():
         if isinstance(child, Shape):
             inside = _object(name, value, child, live)
@@ -81,7 +82,7 @@ def _contents(name: str, bound: Bound, value: Any, live: bool) -> "list[Node | s
     if item is None:
         return []
     match bound.content:
-        case Nested(cls, many, without):
+        case Nested(cls, many, without, _):
             shape = shape_of(cls, without)
             return [_object(name, one, shape, live) for one in (item if many else (item,))]
         case Size():

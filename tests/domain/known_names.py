@@ -1,4 +1,4 @@
-"""Derive kvmctl/domain/known.txt from libvirt's RELAX NG: the names, and only the names, that its domain XML has.
+"""Derive kvmctl/domain/known.txt, the names that the domain XML has, from libvirt's RELAX NG.
 
     python -m tests.domain.known_names /usr/share/libvirt/schemas > kvmctl/domain/known.txt
 """
@@ -10,12 +10,14 @@ from pathlib import Path
 from lxml import etree
 
 _RNG = "{http://relaxng.org/ns/structure/1.0}"
-_OPAQUE = {f"{_RNG}{tag}" for tag in ("name", "anyName", "nsName", "except", "param", "data", "value", "text", "empty")}
+_NAMES = {f"{_RNG}{tag}" for tag in ("name", "anyName", "nsName", "except")}
+_FREE = {f"{_RNG}{tag}" for tag in ("data", "text")}
+ANY = "*"
 
 
 @dataclass
 class Names:
-    """One element: its attributes and children, and the words that its text may be."""
+    """One element: its attributes and children, and the words that its text may be (ANY: not only words)."""
 
     words: set[str] = field(default_factory=set)
     attributes: dict[str, set[str]] = field(default_factory=dict)
@@ -45,7 +47,9 @@ class Grammar:
             self._walk(define, top, (), frozenset())
         return top.children["domain"]
 
-    def _walk(self, pattern: etree._Element, names: Names, path: tuple[str, ...], inside: frozenset[str]) -> None:
+    def _walk(
+        self, pattern: etree._Element, names: Names, path: tuple[str, ...], inside: frozenset[str]
+    ) -> None:
         for part in pattern.iterchildren(tag=etree.Element):
             if part.tag == f"{_RNG}element":
                 # A chain of backing stores may be of any length: its inside is listed once.
@@ -55,15 +59,18 @@ class Grammar:
                         self._walk(part, child, (*path, name), frozenset())
             elif part.tag == f"{_RNG}attribute":
                 for name in _names_of(part):
-                    names.attributes.setdefault(name, set()).update(self._words(part, frozenset()))
+                    words = self._words(part, frozenset()) or {ANY}
+                    names.attributes.setdefault(name, set()).update(words)
             elif part.tag == f"{_RNG}value":
                 names.words.add((part.text or "").strip())
+            elif part.tag in _FREE:
+                names.words.add(ANY)
             elif part.tag == f"{_RNG}ref":
                 target = part.get("name", "")
                 if target not in inside:
                     for define in self._defines.get(target, []):
                         self._walk(define, names, path, inside | {target})
-            elif part.tag not in _OPAQUE:
+            elif part.tag not in _NAMES:
                 self._walk(part, names, path, inside)
 
     def _words(self, pattern: etree._Element, inside: frozenset[str]) -> set[str]:
@@ -71,12 +78,14 @@ class Grammar:
         for part in pattern.iterchildren(tag=etree.Element):
             if part.tag == f"{_RNG}value":
                 words.add((part.text or "").strip())
+            elif part.tag in _FREE:
+                words.add(ANY)
             elif part.tag == f"{_RNG}ref":
                 target = part.get("name", "")
                 if target not in inside:
                     for define in self._defines.get(target, []):
                         words |= self._words(define, inside | {target})
-            elif part.tag not in _OPAQUE:
+            elif part.tag not in _NAMES:
                 words |= self._words(part, inside)
         return words
 
@@ -86,7 +95,8 @@ def _names_of(part: etree._Element) -> list[str]:
         return []
     if part.get("name"):
         return [part.get("name", "")]
-    return [(name.text or "").strip() for name in part.findall(f"{_RNG}name") + part.findall(f"{_RNG}choice/{_RNG}name")]
+    listed = [*part.findall(f"{_RNG}name"), *part.findall(f"{_RNG}choice/{_RNG}name")]
+    return [(name.text or "").strip() for name in listed]
 
 
 def _entry(name: str, words: set[str]) -> str:
@@ -97,7 +107,8 @@ def _entry(name: str, words: set[str]) -> str:
 def lines(name: str, names: Names, depth: int = 0) -> list[str]:
     result = [" " * depth + _entry(name, names.words)]
     result += [
-        " " * (depth + 1) + _entry(f"@{attribute}", words) for attribute, words in sorted(names.attributes.items())
+        " " * (depth + 1) + _entry(f"@{attribute}", words)
+        for attribute, words in sorted(names.attributes.items())
     ]
     for child, inside in sorted(names.children.items()):
         result += lines(child, inside, depth + 1)

@@ -1,0 +1,61 @@
+"""Domain XML for tests: all that is supported, the least that is allowed, and small changes to that."""
+
+FULL = """<domain type='kvm' id='7'>
+  <name>full guest</name>
+  <uuid>6f0a0b8e-3f3c-4c8e-9b57-8d1f5f0e2a11</uuid>
+  <title>A title</title>
+  <description>Two
+lines &amp; more</description>
+  <metadata>
+    <app:note xmlns:app="urn:example" kind="a"><!-- kept --> text <![CDATA[<raw>]]></app:note>
+  </metadata>
+  <memory unit='MiB'>256</memory>
+  <currentMemory unit='KiB'>131072</currentMemory>
+  <vcpu placement='static' current='1'>2</vcpu>
+  <os>
+    <type arch='x86_64' machine='pc'>hvm</type>
+    <kernel>/boot/vmlinuz</kernel>
+    <initrd>/boot/initrd.img</initrd>
+    <cmdline>console=ttyS0 quiet</cmdline>
+  </os>
+  <features>
+    <acpi/>
+    <apic/>
+    <pae/>
+  </features>
+  <clock offset='localtime'/>
+  <on_poweroff>preserve</on_poweroff>
+  <on_reboot>destroy</on_reboot>
+  <on_crash>restart</on_crash>
+  <devices>
+    <emulator>/usr/bin/kvmctl-vmm</emulator>
+    <controller type='usb' index='0' model='none'/>
+    <serial type='pty'>
+      <source path='/dev/pts/3'/>
+      <log file='/var/log/guest.log' append='off'/>
+      <target type='isa-serial' port='0'>
+        <model name='isa-serial'/>
+      </target>
+      <alias name='serial0'/>
+    </serial>
+    <serial type='file'>
+      <source path='/tmp/out' append='on'/>
+      <target port='1'/>
+    </serial>
+    <console type='pty' tty='/dev/pts/3'>
+      <source path='/dev/pts/3'/>
+      <target type='serial' port='0'/>
+      <alias name='serial0'/>
+    </console>
+    <memballoon model='none'/>
+  </devices>
+</domain>
+"""
+
+SMALL = "<domain type='kvm'><name>g</name><memory>1024</memory><os><type>hvm</type></os></domain>"
+
+
+def small(more: str = "", *, devices: str = "", os: str = "") -> str:
+    """The least domain with more in it."""
+    text = SMALL.replace("</os>", f"{os}</os>{more}")
+    return text.replace("</domain>", f"<devices>{devices}</devices></domain>") if devices else text

@@ -1,0 +1,157 @@
+"""Documents to objects: every supported field, libvirt's units, the defaults of what is not said."""
+
+import dataclasses
+from uuid import UUID
+
+import pytest
+
+import kvmctl.domain
+from kvmctl.domain import (
+    Chardev,
+    ChardevLog,
+    Clock,
+    Controller,
+    Devices,
+    Domain,
+    DomainError,
+    ErrorKind,
+    Memballoon,
+    Os,
+)
+from tests.domain.documents import FULL, SMALL, small
+
+
+def test_every_field() -> None:
+    serial = Chardev(
+        source_type="pty",
+        tty="/dev/pts/3",
+        path="/dev/pts/3",
+        log=ChardevLog(file="/var/log/guest.log", append=False),
+        target_type="isa-serial",
+        target_port=0,
+        target_model="isa-serial",
+        alias="serial0",
+    )
+    expected = Domain(
+        id=7,
+        name="full guest",
+        uuid=UUID("6f0a0b8e-3f3c-4c8e-9b57-8d1f5f0e2a11"),
+        title="A title",
+        description="Two\nlines & more",
+        metadata=FULL[FULL.index("<metadata>") : FULL.index("</metadata>")] + "</metadata>",
+        memory=256 << 20,
+        current_memory=128 << 20,
+        vcpus=2,
+        vcpus_current=1,
+        os=Os(machine="pc", kernel="/boot/vmlinuz", initrd="/boot/initrd.img", cmdline="console=ttyS0 quiet"),
+        features=("acpi", "apic", "pae"),
+        clock=Clock(offset="localtime"),
+        on_poweroff="preserve",
+        on_reboot="destroy",
+        on_crash="restart",
+        devices=Devices(
+            emulator="/usr/bin/kvmctl-vmm",
+            controllers=(Controller(type="usb", index=0, model="none"),),
+            serials=(serial, Chardev(source_type="file", path="/tmp/out", append=True, target_port=1)),
+            consoles=(dataclasses.replace(serial, log=None, target_type="serial", target_model=None),),
+            memballoon=Memballoon(model="none"),
+        ),
+    )
+    assert kvmctl.domain.parse(FULL) == expected
+
+
+def test_what_is_not_said() -> None:
+    assert kvmctl.domain.parse(SMALL) == Domain(name="g", memory=1 << 20)
+    assert kvmctl.domain.parse(SMALL).clock_offset == "utc"
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "size"),
+    [
+        ("1024", None, 1 << 20),
+        ("1", "b", 1024),
+        ("1025", "bytes", 2048),
+        ("4096", "BYTE", 4096),
+        ("1", "KB", 1024),
+        ("1000", "kb", 1000448),
+        ("1", "k", 1024),
+        ("1", "K", 1024),
+        ("1", "KiB", 1024),
+        ("1", "kib", 1024),
+        ("1", "MB", 1000448),
+        ("1", "M", 1 << 20),
+        ("1", "MiB", 1 << 20),
+        ("1", "GB", 1000000512),
+        ("2", "g", 2 << 30),
+        ("1", "GiB", 1 << 30),
+        ("1", "TB", 1000000000512 // 1024 * 1024),
+        ("1", "TiB", 1 << 40),
+        ("1", "P", 1 << 50),
+        ("1", "PB", 10**15),
+        ("15", "EiB", 15 << 60),
+        ("007", "KiB", 7 << 10),
+    ],
+)
+def test_units(number: str, unit: str | None, size: int) -> None:
+    attribute = "" if unit is None else f" unit='{unit}'"
+    text = SMALL.replace("<memory>1024", f"<memory{attribute}>{number}")
+    assert kvmctl.domain.parse(text).memory == -(-size // 1024) * 1024
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "kind"),
+    [
+        ("1", "X", ErrorKind.INVALID_ARG),
+        ("1", "KiBs", ErrorKind.INVALID_ARG),
+        ("1", "", ErrorKind.INVALID_ARG),
+        ("16", "E", ErrorKind.OVERFLOW),
+        ("18446744073709551615", "KiB", ErrorKind.OVERFLOW),
+        ("18446744073709551616", "b", ErrorKind.OVERFLOW),
+        ("9" * 100_000, "b", ErrorKind.OVERFLOW),
+        ("-1", "KiB", ErrorKind.XML_DETAIL),
+        ("+1", "KiB", ErrorKind.XML_DETAIL),
+        ("1.5", "GiB", ErrorKind.XML_DETAIL),
+        (" 1", "GiB", ErrorKind.XML_DETAIL),
+        ("", "GiB", ErrorKind.XML_DETAIL),
+        ("\u0661", "GiB", ErrorKind.XML_DETAIL),
+    ],
+)
+def test_no_sizes(number: str, unit: str, kind: ErrorKind) -> None:
+    with pytest.raises(DomainError) as caught:
+        kvmctl.domain.parse(SMALL.replace("<memory>1024", f"<memory unit='{unit}'>{number}"))
+    assert caught.value.kind is kind
+    assert (caught.value.path or "").startswith("/domain/memory")
+
+
+def test_order_and_layout_do_not_matter() -> None:
+    text = """<?xml version="1.0"?><!-- a --><domain type="kvm">
+      <os><cmdline>a<!-- b -->c</cmdline><type>hvm</type><kernel><![CDATA[/k]]></kernel></os>
+      <?hint?><memory unit='MiB'>1</memory><name>g</name></domain><!-- c -->"""
+    expected = Domain(name="g", memory=1 << 20, os=Os(kernel="/k", cmdline="ac"))
+    assert kvmctl.domain.parse(text) == expected
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "iso-8859-1", "windows-1252"])
+def test_encodings(encoding: str) -> None:
+    text = SMALL.replace(">g<", ">gäst<")
+    if encoding in ("iso-8859-1", "windows-1252"):
+        text = f"<?xml version='1.0' encoding='{encoding}'?>{text}"
+    assert kvmctl.domain.parse(text.encode(encoding)).name == "gäst"
+    assert kvmctl.domain.parse(text).name == "gäst"
+
+
+def test_namespaces_of_metadata_come_along() -> None:
+    text = small("<metadata><x:a/></metadata>").replace("<domain", "<domain xmlns:x='urn:x'")
+    domain = kvmctl.domain.parse(text)
+    assert kvmctl.domain.parse(kvmctl.domain.format(domain)) == domain
+    assert domain.metadata is not None and "urn:x" in domain.metadata
+
+
+def test_a_uuid_without_hyphens() -> None:
+    uuid = UUID("6f0a0b8e-3f3c-4c8e-9b57-8d1f5f0e2a11")
+    assert kvmctl.domain.parse(small(f"<uuid>{uuid.hex.upper()}</uuid>")).uuid == uuid
+
+
+@pytest.mark.parametrize("console", ["<console/>", "<console tty='/dev/pts/1'/>", "<console type='pty'/>"])
+def test_consoles_of_older_documents(console: str) -> None:
+    assert kvmctl.domain.parse(small(devices=console)).devices.consoles[0].source_type == "pty"
