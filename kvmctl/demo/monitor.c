@@ -31,7 +31,7 @@ static void help(const char *arguments)
     (void)arguments;
     for (const struct command *c = commands; c->name; c++)
         print("  %-9s%-8s%s\n", c->name, c->arguments, c->summary);
-    print("Keys: Backspace, Ctrl-W (word), Ctrl-U (line), Ctrl-C (stop), Up and Down (history).\n");
+    print("Keys: Backspace, Ctrl-W (word), Ctrl-U (line), Ctrl-C (stop), Up, Down (history)\n");
 }
 
 struct feature {
