@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from kvmctl.driver.rpc import builtin, keepalive
+from kvmctl.driver.rpc import readonly as read_only
 from kvmctl.driver.rpc.errors import ErrorCode, ErrorDomain, VirError
 from kvmctl.driver.rpc.message import (
     HEADER_SIZE,
@@ -227,7 +228,7 @@ class Connection:
         try:
             procedure = _procedure(header)
             arguments = _arguments(procedure, payload)
-            handler = self._handler(procedure)
+            handler = self._handler(procedure, arguments)
             if procedure.kind is Kind.STREAM:
                 stream = self._open_stream(header)
                 result = await handler(self, arguments, stream)
@@ -250,13 +251,13 @@ class Connection:
         if self._closing:
             self._writer.close()
 
-    def _handler(self, procedure: Procedure) -> Handler:
+    def _handler(self, procedure: Procedure, arguments: Any) -> Handler:
         if procedure is Procedure.CONNECT_OPEN and self.opened:
             raise VirError(ErrorCode.INTERNAL_ERROR, "connection already open", ErrorDomain.RPC)
         if procedure not in _BEFORE_OPEN and not self.opened:
             raise VirError(ErrorCode.INTERNAL_ERROR, "connection not open", ErrorDomain.RPC)
-        if self.readonly and procedure.guarded:
-            raise VirError(ErrorCode.OPERATION_DENIED, f"read only access prevents {procedure.guarded}")
+        if self.readonly:
+            read_only.check(procedure, arguments)
         handler: Handler | None = builtin.HANDLERS.get(procedure) or self.handlers.get(procedure)
         if handler is None:
             raise VirError(ErrorCode.NO_SUPPORT, f"unsupported procedure: {procedure.name}", ErrorDomain.RPC)

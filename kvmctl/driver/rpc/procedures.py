@@ -349,7 +349,7 @@ class Procedure(IntEnum):
     NODE_DEVICE_DETACH_FLAGS = 301, t.NodeDeviceDetachFlagsArgs, None, Kind.CALL, "virNodeDeviceDetachFlags"
     DOMAIN_MIGRATE_BEGIN3_PARAMS = 302, t.DomainMigrateBegin3ParamsArgs, t.DomainMigrateBegin3ParamsRet, Kind.CALL, "virDomainMigrateBegin3Params"
     DOMAIN_MIGRATE_PREPARE3_PARAMS = 303, t.DomainMigratePrepare3ParamsArgs, t.DomainMigratePrepare3ParamsRet, Kind.CALL, "virDomainMigratePrepare3Params"
-    DOMAIN_MIGRATE_PREPARE_TUNNEL3_PARAMS = 304, t.DomainMigratePrepareTunnel3ParamsArgs, t.DomainMigratePrepareTunnel3ParamsRet, Kind.CALL, "virDomainMigratePrepareTunnel3Params"
+    DOMAIN_MIGRATE_PREPARE_TUNNEL3_PARAMS = 304, t.DomainMigratePrepareTunnel3ParamsArgs, t.DomainMigratePrepareTunnel3ParamsRet, Kind.STREAM, "virDomainMigratePrepareTunnel3Params"
     DOMAIN_MIGRATE_PERFORM3_PARAMS = 305, t.DomainMigratePerform3ParamsArgs, t.DomainMigratePerform3ParamsRet, Kind.CALL, "virDomainMigratePerform3Params"
     DOMAIN_MIGRATE_FINISH3_PARAMS = 306, t.DomainMigrateFinish3ParamsArgs, t.DomainMigrateFinish3ParamsRet, Kind.CALL, "virDomainMigrateFinish3Params"
     DOMAIN_MIGRATE_CONFIRM3_PARAMS = 307, t.DomainMigrateConfirm3ParamsArgs, None, Kind.CALL, "virDomainMigrateConfirm3Params"
@@ -411,7 +411,7 @@ class Procedure(IntEnum):
     DOMAIN_EVENT_CALLBACK_JOB_COMPLETED = 363, t.DomainEventCallbackJobCompletedMsg, None, Kind.EVENT
     DOMAIN_MIGRATE_START_POST_COPY = 364, t.DomainMigrateStartPostCopyArgs, None, Kind.CALL, "virDomainMigrateStartPostCopy"
     DOMAIN_GET_PERF_EVENTS = 365, t.DomainGetPerfEventsArgs, t.DomainGetPerfEventsRet, Kind.CALL
-    DOMAIN_SET_PERF_EVENTS = 366, t.DomainSetPerfEventsArgs, None, Kind.CALL
+    DOMAIN_SET_PERF_EVENTS = 366, t.DomainSetPerfEventsArgs, None, Kind.CALL, "virDomainSetPerfEvents"
     DOMAIN_EVENT_CALLBACK_DEVICE_REMOVAL_FAILED = 367, t.DomainEventCallbackDeviceRemovalFailedMsg, None, Kind.EVENT
     CONNECT_STORAGE_POOL_EVENT_REGISTER_ANY = 368, t.ConnectStoragePoolEventRegisterAnyArgs, t.ConnectStoragePoolEventRegisterAnyRet, Kind.CALL
     CONNECT_STORAGE_POOL_EVENT_DEREGISTER_ANY = 369, t.ConnectStoragePoolEventDeregisterAnyArgs, None, Kind.CALL
@@ -435,7 +435,7 @@ class Procedure(IntEnum):
     DOMAIN_MIGRATE_GET_MAX_DOWNTIME = 387, t.DomainMigrateGetMaxDowntimeArgs, t.DomainMigrateGetMaxDowntimeRet, Kind.CALL
     DOMAIN_MANAGED_SAVE_GET_XML_DESC = 388, t.DomainManagedSaveGetXmlDescArgs, t.DomainManagedSaveGetXmlDescRet, Kind.CALL
     DOMAIN_MANAGED_SAVE_DEFINE_XML = 389, t.DomainManagedSaveDefineXmlArgs, None, Kind.CALL, "virDomainManagedSaveDefineXML"
-    DOMAIN_SET_LIFECYCLE_ACTION = 390, t.DomainSetLifecycleActionArgs, None, Kind.CALL
+    DOMAIN_SET_LIFECYCLE_ACTION = 390, t.DomainSetLifecycleActionArgs, None, Kind.CALL, "virDomainSetLifecycleAction"
     STORAGE_POOL_LOOKUP_BY_TARGET_PATH = 391, t.StoragePoolLookupByTargetPathArgs, t.StoragePoolLookupByTargetPathRet, Kind.CALL
     DOMAIN_DETACH_DEVICE_ALIAS = 392, t.DomainDetachDeviceAliasArgs, None, Kind.CALL, "virDomainDetachDeviceAlias"
     CONNECT_COMPARE_HYPERVISOR_CPU = 393, t.ConnectCompareHypervisorCpuArgs, t.ConnectCompareHypervisorCpuRet, Kind.CALL, "virConnectCompareHypervisorCPU"
@@ -484,7 +484,7 @@ class Procedure(IntEnum):
     NODE_DEVICE_IS_ACTIVE = 436, t.NodeDeviceIsActiveArgs, t.NodeDeviceIsActiveRet, Kind.CALL
     NETWORK_CREATE_XML_FLAGS = 437, t.NetworkCreateXmlFlagsArgs, t.NetworkCreateXmlFlagsRet, Kind.CALL, "virNetworkCreateXMLFlags"
     DOMAIN_EVENT_MEMORY_DEVICE_SIZE_CHANGE = 438, t.DomainEventMemoryDeviceSizeChangeMsg, None, Kind.EVENT
-    DOMAIN_SET_LAUNCH_SECURITY_STATE = 439, t.DomainSetLaunchSecurityStateArgs, None, Kind.CALL
+    DOMAIN_SET_LAUNCH_SECURITY_STATE = 439, t.DomainSetLaunchSecurityStateArgs, None, Kind.CALL, "virDomainSetLaunchSecurityState"
     DOMAIN_SAVE_PARAMS = 440, t.DomainSaveParamsArgs, None, Kind.CALL, "virDomainSaveParams"
     DOMAIN_RESTORE_PARAMS = 441, t.DomainRestoreParamsArgs, None, Kind.CALL, "virDomainRestoreParams"
     DOMAIN_ABORT_JOB_FLAGS = 442, t.DomainAbortJobFlagsArgs, None, Kind.CALL, "virDomainAbortJobFlags"

@@ -73,14 +73,14 @@ class Server:
             reader, writer = await asyncio.open_unix_connection(sock=accepted)
             connection = Connection(self.handlers, self.limits, reader, writer, readonly=readonly)
             self.connections.add(connection)
+            if self._on_connect:
+                self._on_connect(connection)
             task = asyncio.create_task(self._run(connection), name=f"client {connection.id}")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
     async def _run(self, connection: Connection) -> None:
         try:
-            if self._on_connect:
-                self._on_connect(connection)
             await connection.run()
         finally:
             self.connections.discard(connection)

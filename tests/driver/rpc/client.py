@@ -23,6 +23,8 @@ from kvmctl.driver.rpc.message import (
 )
 from kvmctl.driver.rpc.xdr import decode, encode
 
+NUMBERS: dict[int, Procedure] = {int(procedure): procedure for procedure in Procedure}
+
 
 class RemoteError(Exception):
     def __init__(self, message: ErrorMessage) -> None:
@@ -76,7 +78,7 @@ class Client:
         header, payload = await self.receive()
         if header.status is Status.ERROR:
             raise RemoteError(decode(ErrorMessage, payload))
-        procedure = Procedure.__members__[Procedure._value2member_map_[header.procedure].name]  # type: ignore[attr-defined]
+        procedure = NUMBERS[header.procedure]
         kind = procedure.arguments if header.type is MessageType.EVENT else procedure.result
         return header, decode(kind, payload) if kind else None
 
@@ -88,7 +90,7 @@ class Client:
         return result
 
     async def gone(self) -> bool:
-        """Whether the server has cut us off (nothing more to read)."""
+        """Whether the server has cut us off without a word."""
         try:
             return await asyncio.wait_for(self.reader.read(), 5) == b""
         except ConnectionError:

@@ -21,10 +21,28 @@ def answers(result: object) -> Callable[[Connection, Any], Awaitable[Any]]:
     return handler
 
 
-async def lookup(_connection: Connection, arguments: types.DomainLookupByNameArgs) -> types.DomainLookupByNameRet:
+async def lookup(
+    _connection: Connection, arguments: types.DomainLookupByNameArgs
+) -> types.DomainLookupByNameRet:
     if arguments.name != DEMO.name:
         raise VirError(ErrorCode.NO_DOMAIN, f"no domain with matching name '{arguments.name}'")
     return types.DomainLookupByNameRet(dom=DEMO)
+
+
+async def lookup_id(
+    _connection: Connection, arguments: types.DomainLookupByIdArgs
+) -> types.DomainLookupByIdRet:
+    if arguments.id != DEMO.id:
+        raise VirError(ErrorCode.NO_DOMAIN, f"no domain with matching id {arguments.id}")
+    return types.DomainLookupByIdRet(DEMO)
+
+
+async def memory_stats(
+    _connection: Connection, arguments: types.NodeGetMemoryStatsArgs
+) -> types.NodeGetMemoryStatsRet:
+    """A client asks with room for nothing first, to learn how much room it needs."""
+    params = (types.NodeGetMemoryStats("total", 4 << 20),)
+    return types.NodeGetMemoryStatsRet(params if arguments.nparams else (), len(params))
 
 
 async def echo_console(_connection: Connection, _arguments: Any, stream: Stream) -> None:
@@ -53,12 +71,10 @@ HANDLERS: Handlers = {
     P.CONNECT_LIST_ALL_DOMAINS: answers(types.ConnectListAllDomainsRet((DEMO,), 1)),
     P.NODE_GET_INFO: answers(types.NodeGetInfoRet("x86_64", 4 << 20, 2, 2100, 1, 1, 2, 1)),
     P.NODE_GET_SECURITY_MODEL: answers(types.NodeGetSecurityModelRet("none", "0")),
-    P.NODE_GET_MEMORY_STATS: answers(
-        types.NodeGetMemoryStatsRet((types.NodeGetMemoryStats("total", 4 << 20),), 1)
-    ),
+    P.NODE_GET_MEMORY_STATS: memory_stats,
     P.DOMAIN_LOOKUP_BY_NAME: lookup,
     P.DOMAIN_LOOKUP_BY_UUID: answers(types.DomainLookupByUuidRet(DEMO)),
-    P.DOMAIN_LOOKUP_BY_ID: answers(types.DomainLookupByIdRet(DEMO)),
+    P.DOMAIN_LOOKUP_BY_ID: lookup_id,
     P.DOMAIN_GET_STATE: answers(types.DomainGetStateRet(1, 1)),
     P.DOMAIN_GET_INFO: answers(types.DomainGetInfoRet(1, 131072, 131072, 1, 7_000_000_000)),
     P.DOMAIN_GET_OS_TYPE: answers(types.DomainGetOsTypeRet("hvm")),

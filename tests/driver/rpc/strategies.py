@@ -11,12 +11,19 @@ from hypothesis import strategies as st
 
 from kvmctl.driver.rpc import xdr
 
-_FORMATS = {">i": (-(2**31), 2**31 - 1), ">I": (0, 2**32 - 1), ">q": (-(2**63), 2**63 - 1), ">Q": (0, 2**64 - 1)}
+_FORMATS = {
+    ">i": (-(2**31), 2**31 - 1),
+    ">I": (0, 2**32 - 1),
+    ">q": (-(2**63), 2**63 - 1),
+    ">Q": (0, 2**64 - 1),
+}
 
 
 def _text(limit: int) -> st.SearchStrategy[str]:
     """Mostly text, sometimes bytes that are not UTF-8."""
-    readable = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=min(limit // 4, 20))
+    readable = st.text(
+        st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=min(limit // 4, 20)
+    )
     raw = st.binary(max_size=min(limit, 20)).map(lambda data: data.replace(b"\0", b"\xff"))
     return readable | raw.map(lambda data: data.decode("utf-8", "surrogateescape"))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import tracemalloc
 from typing import Annotated, Any
@@ -30,14 +31,14 @@ from kvmctl.driver.rpc.xdr import (
 
 from .strategies import values
 
-EVERY_TYPE = sorted(
+EVERY_TYPE: list[type[Any]] = sorted(
     {kind for procedure in Procedure for kind in (procedure.arguments, procedure.result) if kind}
-    | {kind for kind in vars(types).values() if dataclasses.is_dataclass(kind)}
+    | {kind for kind in vars(types).values() if isinstance(kind, type) and dataclasses.is_dataclass(kind)}
     | {ErrorMessage, Header},
     key=lambda kind: kind.__name__,
 )
 every_type = pytest.mark.parametrize("kind", EVERY_TYPE, ids=lambda kind: kind.__name__)
-few = settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @every_type
@@ -78,10 +79,8 @@ def test_damaged_bytes_are_refused_or_mean_something_else(kind: type[Any], data:
 @settings(max_examples=300, deadline=None)
 @given(kind=st.sampled_from(EVERY_TYPE), noise=st.binary(max_size=200))
 def test_noise(kind: type[Any], noise: bytes) -> None:
-    try:
+    with contextlib.suppress(XdrError):
         decode(kind, noise)
-    except XdrError:
-        pass
 
 
 @struct
@@ -203,10 +202,8 @@ def test_a_promised_length_allocates_nothing() -> None:
     try:
         for kind in EVERY_TYPE:
             for data in (promise, b"\xff" * 64):
-                try:
+                with contextlib.suppress(XdrError):
                     decode(kind, data)
-                except XdrError:
-                    pass
         assert tracemalloc.get_traced_memory()[1] < 10_000_000
     finally:
         tracemalloc.stop()
