@@ -16,6 +16,8 @@ from kvmctl.vmm.boot.source import FileSource
 from kvmctl.vmm.bus.io import IoBus
 from kvmctl.vmm.devices import BOARD
 from kvmctl.vmm.devices.platform import CharBackend, Device, Platform, PowerRequest, Timer
+from kvmctl.vmm.emulator import Emulator
+from kvmctl.vmm.emulator.cpu import KvmCpu
 from kvmctl.vmm.kvm import abi, cpuid
 from kvmctl.vmm.kvm.state import VcpuState
 from kvmctl.vmm.kvm.system import Kvm
@@ -94,12 +96,14 @@ class Machine:
 
     def _create_vm(self) -> Vm:
         vm = Vm(self._kvm)
+        vm.exit_on_emulation_failure()
         vm.map_memory(self.memory)
         vm.create_irqchip()
         vm.set_gsi_routing(())
         vm.create_pit(reinject=self._quirks.pit_reinject)
         tsc_deadline = bool(self._kvm.check_extension(abi.CAP_TSC_DEADLINE_TIMER))
         supported = self._kvm.supported_cpuid()
+        self._emulator = Emulator(self.memory, self.bus, cpuid.physical_bits(supported))
         for index in range(self.domain.vcpus):
             vcpu = Vcpu(vm, index, self._gate, self)
             leaves = cpuid.for_vcpu(supported, index, self.domain.vcpus, tsc_deadline=tsc_deadline)
@@ -227,5 +231,6 @@ class Machine:
             log.error("vCPU %d: %s", vcpu.index, vcpu.describe())
         self._stop_for(event)
 
-    def emulation_failed(self, vcpu: Vcpu, instruction: bytes) -> bool:
-        return self._quirks.carry_on(vcpu, instruction)
+    def emulation_failed(self, vcpu: Vcpu, instruction: bytes) -> str | None:
+        """None when the guest can run on, else what KVM could not do, and neither could we."""
+        return self._emulator.complete(KvmCpu(vcpu), instruction)

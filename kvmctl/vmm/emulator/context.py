@@ -11,7 +11,7 @@ from typing import Final
 from iced_x86 import Instruction, OpKind, Register
 
 from kvmctl.vmm.emulator import segment
-from kvmctl.vmm.emulator.cpu import EVENT_VALID_SHADOW, Cpu
+from kvmctl.vmm.emulator.cpu import Cpu
 from kvmctl.vmm.emulator.fault import GuestFault, NotHandledError, Vector, general_protection, undefined
 from kvmctl.vmm.emulator.fpu import FpuState
 from kvmctl.vmm.emulator.paging import Access, Walker
@@ -188,7 +188,7 @@ class Context:
         if not shadow and vector is None and self.interrupt is None:
             return
         events.interrupt[3] = 0  # the shadow of STI or MOV SS covers one instruction
-        events.flags = EVENT_VALID_SHADOW
+        events.flags = abi.VCPUEVENT_VALID_SHADOW
         if vector is not None:
             events.exception = abi.EventException(injected=1, nr=vector)
         elif self.interrupt is not None:

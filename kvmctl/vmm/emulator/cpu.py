@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Final, Protocol
+from typing import Protocol
 
 from kvmctl.vmm.kvm import abi
 from kvmctl.vmm.kvm.state import vcpu_ioctl
 from kvmctl.vmm.kvm.system import KvmError
-
-EVENT_VALID_SHADOW: Final = 4  # KVM_VCPUEVENT_VALID_SHADOW
 
 
 class Cpu(Protocol):

@@ -129,6 +129,10 @@ class IrqRoutingHeader(Structure):
     _fields_ = (("nr", c_uint32), ("flags", c_uint32))
 
 
+class EnableCap(Structure):
+    _fields_ = (("cap", c_uint32), ("flags", c_uint32), ("args", c_uint64 * 4), ("pad", c_uint8 * 64))
+
+
 class CpuidEntry2(Structure):
     _fields_ = (
         ("function", c_uint32),
@@ -327,6 +331,7 @@ CREATE_PIT2: Final = _iow(0x77, PitConfig)
 IOEVENTFD: Final = _iow(0x79, Ioeventfd)
 GET_PIT2: Final = _ior(0x9F, PitState2)
 SET_PIT2: Final = _iow(0xA0, PitState2)
+ENABLE_CAP: Final = _iow(0xA3, EnableCap)
 
 # ioctls of a vCPU
 RUN: Final = _io(0x80)
@@ -372,6 +377,7 @@ CAP_XCRS: Final = 56
 CAP_MAX_VCPUS: Final = 66
 CAP_TSC_DEADLINE_TIMER: Final = 72
 CAP_IMMEDIATE_EXIT: Final = 136
+CAP_EXIT_ON_EMULATION_FAILURE: Final = 204
 
 PIT_SPEAKER_DUMMY: Final = 1
 IRQFD_FLAG_DEASSIGN: Final = 1
@@ -381,6 +387,8 @@ IOEVENTFD_FLAG_DEASSIGN: Final = 4
 IRQ_ROUTING_IRQCHIP: Final = 1
 IRQ_ROUTING_MSI: Final = 2
 CPUID_FLAG_SIGNIFICANT_INDEX: Final = 1
+
+VCPUEVENT_VALID_SHADOW: Final = 4
 
 MP_STATE_RUNNABLE: Final = 0
 MP_STATE_UNINITIALIZED: Final = 1

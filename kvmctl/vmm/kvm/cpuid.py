@@ -48,6 +48,11 @@ def apic_id_bits(vcpus: int) -> int:
     return (vcpus - 1).bit_length()
 
 
+def physical_bits(entries: Iterable[CpuidEntry]) -> int:
+    """MAXPHYADDR; 36 where no leaf tells it (Intel SDM volume 3, 4.1.4)."""
+    return next((entry.eax & 0xFF for entry in entries if entry.function == 0x8000_0008), 36)
+
+
 def for_vcpu(
     supported: Iterable[CpuidEntry], apic_id: int, vcpus: int, *, tsc_deadline: bool
 ) -> list[CpuidEntry]:

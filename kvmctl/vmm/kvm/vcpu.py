@@ -60,7 +60,7 @@ class ExitHandler(Protocol):
     @property
     def bus(self) -> Bus: ...
     def vcpu_fault(self, vcpu: Vcpu, fault: Fault, detail: str) -> None: ...
-    def emulation_failed(self, vcpu: Vcpu, instruction: bytes) -> bool: ...
+    def emulation_failed(self, vcpu: Vcpu, instruction: bytes) -> str | None: ...
 
 
 class Gate:
@@ -286,13 +286,15 @@ class Vcpu:
 
     def _internal_error(self) -> tuple[Fault | None, str]:
         failure = abi.EmulationFailure.from_buffer_copy(self._run_map, abi.RUN_EXIT_DATA)
+        if failure.suberror != abi.INTERNAL_ERROR_EMULATION:
+            return Fault.INTERNAL_ERROR, f"suberror {failure.suberror}"
         instruction = b""
-        if failure.suberror == abi.INTERNAL_ERROR_EMULATION:
-            if failure.ndata >= 3 and failure.flags & abi.EMULATION_FLAG_INSTRUCTION_BYTES:
-                instruction = bytes(failure.insn_bytes)[: failure.insn_size]
-            if self._handler.emulation_failed(self, instruction):
-                return None, ""
-        return Fault.INTERNAL_ERROR, f"suberror {failure.suberror}, instruction bytes {instruction.hex(' ')}"
+        if failure.ndata >= 3 and failure.flags & abi.EMULATION_FLAG_INSTRUCTION_BYTES:
+            instruction = bytes(failure.insn_bytes)[: failure.insn_size]
+        problem = self._handler.emulation_failed(self, instruction)
+        if problem is None:
+            return None, ""
+        return Fault.INTERNAL_ERROR, f"emulation failure: {problem}"
 
     def describe(self) -> str:
         """The registers, for the log of a crash."""

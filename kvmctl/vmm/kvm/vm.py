@@ -52,6 +52,16 @@ class Vm:
         if libc.ioctl(self.fd, ctypes.c_ulong(abi.SET_TSS_ADDR), ctypes.c_ulong(TSS_ADDR)) != 0:
             raise KvmError(f"KVM_SET_TSS_ADDR: {os.strerror(ctypes.get_errno())}")
 
+    def exit_on_emulation_failure(self) -> None:
+        """Hand instructions that KVM cannot emulate over to us at CPL 3, too, where KVM offers that.
+
+        Without it KVM itself answers those with #UD.
+        """
+        if self.kvm.check_extension(abi.CAP_EXIT_ON_EMULATION_FAILURE):
+            cap = abi.EnableCap(cap=abi.CAP_EXIT_ON_EMULATION_FAILURE)
+            cap.args[0] = 1
+            self.ioctl(abi.ENABLE_CAP, "ENABLE_CAP", cap)
+
     def map_memory(self, memory: GuestMemory) -> None:
         """Give every RAM region a memory slot."""
         for slot, region in enumerate(memory.regions):

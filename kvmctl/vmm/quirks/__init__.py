@@ -29,10 +29,6 @@ class Quirks:
     def prepare_start(self, memory: GuestMemory, vcpu: Vcpu) -> None:
         """A last touch to the boot processor, when it is ready for the first instruction."""
 
-    def carry_on(self, vcpu: Vcpu, instruction: bytes) -> bool:
-        """Do by hand what KVM's emulator could not; false when that is beyond us, too."""
-        return False
-
 
 def detect() -> Quirks:
     """The quirks of the host that this process runs on."""

@@ -24,11 +24,6 @@ _MAX_LEAF: Final = 4
 # the emulator knows none of their instructions.
 _LEAF1_ECX_UNKNOWN: Final = sum(1 << bit for bit in (1, 9, 12, 13, 19, 20, 22, 23, 25, 26, 27, 28, 29, 30))
 
-_INT3: Final = b"\xcc"
-_FWAIT: Final = b"\x9b"
-_BP_VECTOR: Final = 3
-_MOD_REGISTER: Final = 3
-
 # A TSS with its I/O permission bitmap: Intel SDM volume 3, 8.7 and volume 1, 19.5.2. It lies between the
 # boot code's page tables and its command line.
 _TSS_GPA: Final = 0x1_0000
@@ -90,55 +85,3 @@ class PvmQuirks(Quirks):
         sregs.tr.base = _TSS_GPA
         sregs.tr.limit = _TSS_SIZE - 1
         vcpu.set_sregs(sregs)
-
-    def carry_on(self, vcpu: Vcpu, instruction: bytes) -> bool:
-        if instruction.startswith(_INT3):
-            # The kernel's self-patching and its BUG traps rely on #BP, which the emulator cannot raise.
-            _skip(vcpu, len(_INT3))
-            events = vcpu.get_events()
-            events.exception.injected = 1
-            events.exception.nr = _BP_VECTOR
-            events.exception.has_error_code = 0
-            vcpu.set_events(events)
-            return True
-        if instruction.startswith(_FWAIT):
-            # It only waits for x87 exceptions, and no x87 arithmetic can have raised one.
-            _skip(vcpu, len(_FWAIT))
-            return True
-        length = ldmxcsr_length(instruction)
-        if length:
-            # It sets how SSE arithmetic rounds and traps, and there is no SSE arithmetic in ring 0.
-            _skip(vcpu, length)
-            return True
-        return False
-
-
-def _skip(vcpu: Vcpu, length: int) -> None:
-    regs = vcpu.get_regs()
-    regs.rip += length
-    vcpu.set_regs(regs)
-
-
-def ldmxcsr_length(instruction: bytes) -> int:
-    """The length of an LDMXCSR (0F AE /2 with a memory operand), 0 for anything else.
-
-    Decoded as in 64-bit mode: Intel SDM volume 2A, 2.1 and table 2-2.
-    """
-    start = 1 if instruction[:1] and 0x40 <= instruction[0] <= 0x4F else 0
-    if instruction[start : start + 2] != b"\x0f\xae" or len(instruction) < start + 3:
-        return 0
-    modrm = instruction[start + 2]
-    mod, register, rm = modrm >> 6, modrm >> 3 & 7, modrm & 7
-    if register != 2 or mod == _MOD_REGISTER:
-        return 0
-    length = start + 3
-    if rm == 4:
-        if len(instruction) <= length:
-            return 0
-        base = instruction[length] & 7
-        length += 1
-        if mod == 0 and base == 5:
-            return length + 4
-    elif rm == 5 and mod == 0:
-        return length + 4
-    return length + (0, 1, 4)[mod]

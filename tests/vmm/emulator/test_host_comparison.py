@@ -1,4 +1,4 @@
-"""Each user-mode instruction, by the emulator and by the host's processor: same registers, flags and memory."""
+"""Each user-mode instruction, by the emulator and by the host: same registers, flags and memory."""
 
 from __future__ import annotations
 
