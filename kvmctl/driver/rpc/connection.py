@@ -103,6 +103,7 @@ class Connection:
         self._heard = asyncio.get_running_loop().time()
         self._watcher: asyncio.Task[None] | None = None
         self._closing = False
+        self._ended = False
         self._stalled = False
         self._writing = asyncio.Lock()
 
@@ -123,7 +124,7 @@ class Connection:
             self._watcher = asyncio.create_task(self._watch(), name=f"keepalive of client {self.id}")
 
     def close_after_reply(self) -> None:
-        """The next reply is the last: the client leaves by CONNECT_CLOSE."""
+        """Close once the client's CONNECT_CLOSE has its reply."""
         self._closing = True
 
     def drop(self, reason: str) -> None:
@@ -158,9 +159,9 @@ class Connection:
     async def _shut_down(self) -> None:
         if self._watcher is not None:
             self._watcher.cancel()
-        gone = VirError(ErrorCode.RPC, "the client has gone", ErrorDomain.STREAMS)
+        self._ended = True
         for stream in list(self._streams.values()):
-            await stream.close(gone)
+            await stream.close(_gone())
         self._writer.close()
         try:
             await asyncio.wait_for(self._writer.wait_closed(), _FLUSH_SECONDS)
@@ -248,7 +249,7 @@ class Connection:
             await self._send(_reply_to(header, Status.OK), reply)
             if stream is not None:
                 stream.open()
-        if self._closing:
+        if self._closing and header.procedure == Procedure.CONNECT_CLOSE:
             self._writer.close()
 
     def _handler(self, procedure: Procedure, arguments: Any) -> Handler:
@@ -271,6 +272,8 @@ class Connection:
     # streams
 
     def _open_stream(self, header: Header) -> Stream:
+        if self._ended:
+            raise _gone()
         key = (header.procedure, header.serial)
         if key in self._streams:
             raise VirError(ErrorCode.RPC, f"serial {header.serial} already has a stream", ErrorDomain.STREAMS)
@@ -306,6 +309,10 @@ class Connection:
             self.drop("it does not read its events")
         else:
             self._writer.write(data)
+
+
+def _gone() -> VirError:
+    return VirError(ErrorCode.RPC, "the client has gone", ErrorDomain.STREAMS)
 
 
 def _credentials(writer: asyncio.StreamWriter) -> Credentials:

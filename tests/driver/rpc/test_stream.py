@@ -248,6 +248,25 @@ def test_the_stream_ends_with_its_client() -> None:
     run(test)
 
 
+def test_no_stream_opens_for_a_client_that_has_left() -> None:
+    opened: list[Stream] = []
+
+    async def handler(_connection: Connection, _arguments: Any, stream: Stream) -> None:
+        opened.append(stream)
+
+    async def test() -> None:
+        async with serving({CONSOLE: handler}) as (server, path):
+            for _ in range(20):
+                async with Client.connect(path) as client:
+                    client.send(CONSOLE, ARGUMENTS)
+            while server.connections:
+                await asyncio.sleep(0.01)
+            await asyncio.sleep(0.05)
+            assert all(stream.closed for stream in opened)
+
+    run(test)
+
+
 def test_a_refused_stream_leaves_nothing_behind() -> None:
     closed: list[bool] = []
 

@@ -38,7 +38,7 @@ EVERY_TYPE: list[type[Any]] = sorted(
     key=lambda kind: kind.__name__,
 )
 every_type = pytest.mark.parametrize("kind", EVERY_TYPE, ids=lambda kind: kind.__name__)
-few = settings(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+few = settings(max_examples=3, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @every_type
