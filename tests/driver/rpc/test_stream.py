@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kvmctl.driver.rpc import Connection, ErrorCode, Procedure, Stream, VirError, types
+from kvmctl.driver.rpc import Connection, ErrorCode, Limits, Procedure, Stream, VirError, types
 from kvmctl.driver.rpc.errors import ErrorMessage
 from kvmctl.driver.rpc.message import STREAM_CHUNK, MessageType, Status
 from kvmctl.driver.rpc.stream import RECEIVE_MAX
@@ -249,20 +249,29 @@ def test_the_stream_ends_with_its_client() -> None:
 
 
 def test_no_stream_opens_for_a_client_that_has_left() -> None:
+    release = asyncio.Event()
     opened: list[Stream] = []
+
+    async def slow(_connection: Connection, _arguments: Any) -> types.ConnectGetHostnameRet:
+        await release.wait()
+        return types.ConnectGetHostnameRet("slow")
 
     async def handler(_connection: Connection, _arguments: Any, stream: Stream) -> None:
         opened.append(stream)
 
     async def test() -> None:
-        async with serving({CONSOLE: handler}) as (server, path):
-            for _ in range(20):
-                async with Client.connect(path) as client:
-                    client.send(CONSOLE, ARGUMENTS)
+        handlers = {CONSOLE: handler, Procedure.CONNECT_GET_HOSTNAME: slow}
+        async with serving(handlers, limits=Limits(pending_calls=1)) as (server, path):
+            async with Client.connect(path) as client:
+                client.send(Procedure.CONNECT_GET_HOSTNAME)
+                # Read only when the slow call is over, together with the end of the connection.
+                client.send(CONSOLE, ARGUMENTS)
+            await asyncio.sleep(0.1)
+            release.set()
             while server.connections:
                 await asyncio.sleep(0.01)
-            await asyncio.sleep(0.05)
-            assert all(stream.closed for stream in opened)
+            await asyncio.sleep(0.1)
+            assert not opened
 
     run(test)
 
