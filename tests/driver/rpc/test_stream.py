@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kvmctl.driver.rpc import Connection, ErrorCode, Limits, Procedure, Stream, VirError, types
+from kvmctl.driver.rpc import Connection, ErrorCode, Handlers, Limits, Procedure, Stream, VirError, types
 from kvmctl.driver.rpc.errors import ErrorMessage
 from kvmctl.driver.rpc.message import STREAM_CHUNK, MessageType, Status
 from kvmctl.driver.rpc.stream import RECEIVE_MAX
@@ -260,7 +260,7 @@ def test_no_stream_opens_for_a_client_that_has_left() -> None:
         opened.append(stream)
 
     async def test() -> None:
-        handlers = {CONSOLE: handler, Procedure.CONNECT_GET_HOSTNAME: slow}
+        handlers: Handlers = {CONSOLE: handler, Procedure.CONNECT_GET_HOSTNAME: slow}
         async with serving(handlers, limits=Limits(pending_calls=1)) as (server, path):
             async with Client.connect(path) as client:
                 client.send(Procedure.CONNECT_GET_HOSTNAME)
