@@ -22,7 +22,7 @@ class Run:
     monitor: Monitor | None = None
     destroying: bool = False
     panicked: bool = False
-    shut_down: bool = False
+    shutdown_reason: str | None = None
     autodestroy: bool = False
     owner: Connection | None = None
     watcher: asyncio.Task[None] | None = None

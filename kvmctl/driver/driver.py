@@ -73,6 +73,7 @@ class Driver:
     async def start(self) -> None:
         """Definitions first, then the guests that run already, then those that start with the host."""
         self._pump = asyncio.create_task(self.events.pump())
+        self.store.clean_up()
         self.reload()
         for path, status in self.store.load_statuses():
             if status is None:

@@ -30,7 +30,7 @@ def not_running() -> VirError:
 
 def check_flags(flags: int, supported: int, function: str) -> None:
     """Refuse flags that a function does not know, as libvirt's virCheckFlags does."""
-    unknown = flags & ~supported
+    unknown = flags & ~int(supported)
     if unknown:
         raise failure(ErrorCode.INVALID_ARG, f"unsupported flags (0x{unknown:x}) in function {function}")
 

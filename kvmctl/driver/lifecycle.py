@@ -39,6 +39,7 @@ from kvmctl.driver.vmprocess import ProcessIdentity, VmProcess
 
 log = logging.getLogger(__name__)
 
+_VMM_ERROR = "kvmctl-vmm: error: "
 _GREETING_SECONDS = 60.0
 _ADOPTION_SECONDS = 10.0
 
@@ -61,28 +62,32 @@ class Lifecycle:
 
     async def define(self, text: str) -> DomainObject:
         definition = _parse(text)
-        domain = self._inventory.match(definition)
-        if domain is None:
-            domain = DomainObject(config=definition)
-            self._inventory.add(domain)
-            added = True
-        else:
-            added = not domain.persistent
-        async with domain.lock:
-            previous = None if added else domain.config
-            try:
-                await asyncio.to_thread(self._store.save_definition, definition)
-            except VirError:
-                if previous is None and not domain.active:
-                    self._inventory.remove(domain)
-                raise
-            domain.config = definition
-            if added and domain.run is not None:
-                await self.save_status(domain)
-            self._events.lifecycle(
-                domain, LifecycleEvent.DEFINED, DefinedDetail.ADDED if added else DefinedDetail.UPDATED
-            )
-        return domain
+        while True:
+            domain = self._inventory.match(definition)
+            if domain is None:
+                domain = DomainObject(config=definition)
+                self._inventory.add(domain)
+                added = True
+            else:
+                added = not domain.persistent
+            async with domain.lock:
+                if domain.removed:  # while this call waited for the lock
+                    continue
+                await self._define(domain, definition, added)
+                return domain
+
+    async def _define(self, domain: DomainObject, definition: Domain, added: bool) -> None:
+        try:
+            await asyncio.to_thread(self._store.save_definition, definition)
+        except VirError:
+            if added and not domain.active:
+                self._inventory.remove(domain)
+            raise
+        domain.config = definition
+        if added:
+            await self.save_status(domain)
+        detail = DefinedDetail.ADDED if added else DefinedDetail.UPDATED
+        self._events.lifecycle(domain, LifecycleEvent.DEFINED, detail)
 
     async def undefine(self, domain: DomainObject) -> None:
         """A running domain goes on as a transient one."""
@@ -111,21 +116,24 @@ class Lifecycle:
     async def create(self, text: str, flags: CreateFlags) -> DomainObject:
         """Start from XML: a transient domain, or one run of a defined domain with another definition."""
         definition = _parse(text)
-        domain = self._inventory.match(definition)
-        if domain is None:
-            domain = DomainObject(live=definition)
-            self._inventory.add(domain)
-        async with domain.lock:
-            if domain.active:
-                raise failure(ErrorCode.OPERATION_INVALID, f"domain '{domain.name}' is already active")
-            await self._start(domain, definition, flags)
-        return domain
+        while True:
+            domain = self._inventory.match(definition)
+            if domain is None:
+                domain = DomainObject(live=definition)
+                self._inventory.add(domain)
+            async with domain.lock:
+                if domain.removed:  # while this call waited for the lock
+                    continue
+                if domain.active:
+                    raise failure(ErrorCode.OPERATION_INVALID, f"domain '{domain.name}' is already active")
+                await self._start(domain, definition, flags)
+                return domain
 
     async def _start(self, domain: DomainObject, definition: Domain, flags: CreateFlags) -> None:
-        numbered = replace(definition, id=self._inventory.allocate_id())
-        domain.live = numbered
+        numbered = definition
         # The unfinished status tells a next daemon whom to clean up after, should this one die in between.
         try:
+            numbered = domain.live = replace(definition, id=self._inventory.allocate_id())
             self._store.save_status(
                 Status(numbered, domain.persistent, State.PAUSED, PausedReason.STARTING_UP, None)
             )
@@ -155,7 +163,7 @@ class Lifecycle:
             domain.run = None
             self._forget_run(domain, launched.live)
             if isinstance(error, MonitorClosed | TimeoutError):
-                reason = launched.log.last_line() or _exit_words(launched.process)
+                reason = launched.log.last_line().removeprefix(_VMM_ERROR) or _exit_words(launched.process)
                 raise failure(
                     ErrorCode.INTERNAL_ERROR, f"cannot start domain '{definition.name}': {reason}"
                 ) from error
@@ -195,7 +203,9 @@ class Lifecycle:
             if domain.state == State.RUNNING:
                 raise failure(ErrorCode.OPERATION_INVALID, "domain is already running")
             if domain.state != State.PAUSED:
-                raise failure(ErrorCode.OPERATION_INVALID, f"domain is {domain.state.name.lower()}")
+                raise failure(
+                    ErrorCode.OPERATION_INVALID, "the guest has ended; reset it before it can go on"
+                )
             await self._execute(domain, monitor, "cont")
             self._resumed(domain)
             await self.save_status(domain)
@@ -264,17 +274,26 @@ class Lifecycle:
             case "RESUME":
                 self._resumed(domain)
             case "RESET":
-                self._events.reboot(domain)
+                self._on_reset(domain, run)
             case "SHUTDOWN":
-                run.shut_down = True
+                run.shutdown_reason = str(event.data.get("reason"))
                 if not run.panicked:
                     domain.set_state(State.SHUTDOWN, ShutdownReason.UNKNOWN)
                     detail = ShutdownDetail.GUEST if event.data.get("guest") else ShutdownDetail.HOST
                     self._events.lifecycle(domain, LifecycleEvent.SHUTDOWN, detail)
             case "GUEST_PANICKED":
-                run.panicked = event.data.get("action") != "run"
-                domain.set_state(State.CRASHED, CrashedReason.PANICKED)
                 self._events.lifecycle(domain, LifecycleEvent.CRASHED, CrashedDetail.PANICKED)
+                if event.data.get("action") != "run":
+                    run.panicked = True
+                    domain.set_state(State.CRASHED, CrashedReason.PANICKED)
+
+    def _on_reset(self, domain: DomainObject, run: Run) -> None:
+        """A guest that had ended and was kept waits, once reset, to be resumed."""
+        self._events.reboot(domain)
+        run.panicked, run.shutdown_reason = False, None
+        if domain.state in (State.SHUTDOWN, State.CRASHED):
+            domain.set_state(State.PAUSED, PausedReason.UNKNOWN)
+            self._events.lifecycle(domain, LifecycleEvent.SUSPENDED, SuspendedDetail.PAUSED)
 
     def _paused(self, domain: DomainObject, reason: PausedReason) -> None:
         """Once by the command's answer and once by the STOP event, whichever comes first."""
@@ -344,11 +363,16 @@ class Lifecycle:
         if domain is None:
             domain = DomainObject(live=live)
             self._inventory.add(domain)
-        run = Run(process, autodestroy=status.autodestroy)
+        run = Run(process)
         async with domain.lock:
             domain.live = live
             domain.run = run
             domain.set_state(status.state, reason_of(status.state, status.reason))
+            if status.autodestroy:
+                log.info("domain %s: ended with the client that started it", live.name)
+                await process.stop()
+                await self._finish(domain, run, ShutoffReason.DESTROYED)
+                return
             try:
                 monitor = await Monitor.connect(files.qmp, _ADOPTION_SECONDS)
                 answer = await monitor.execute("query-status")
@@ -357,13 +381,13 @@ class Lifecycle:
                 run.watcher = asyncio.create_task(self._watch_process(domain, run))
                 return
             run.monitor = monitor
-            self._set_queried_state(domain, str(answer.get("status")))
+            self._set_queried_state(domain, run, str(answer.get("status")))
             await self.save_status(domain)
             log.info("domain %s: adopted process %d", live.name, process.pid)
             run.watcher = asyncio.create_task(self._watch(domain, run, monitor))
 
     @staticmethod
-    def _set_queried_state(domain: DomainObject, status: str) -> None:
+    def _set_queried_state(domain: DomainObject, run: Run, status: str) -> None:
         """The VMM's word counts; the stored reason stays when it says nothing new."""
         match status:
             case "running" if domain.state != State.RUNNING:
@@ -371,8 +395,10 @@ class Lifecycle:
             case "paused" | "prelaunch" if domain.state != State.PAUSED:
                 domain.set_state(State.PAUSED, PausedReason.UNKNOWN)
             case "shutdown":
+                run.shutdown_reason = "guest-shutdown"
                 domain.set_state(State.SHUTDOWN, ShutdownReason.UNKNOWN)
             case "guest-panicked" | "internal-error":
+                run.panicked = True
                 domain.set_state(State.CRASHED, CrashedReason.PANICKED)
 
     async def _watch_process(self, domain: DomainObject, run: Run) -> None:
@@ -431,8 +457,10 @@ def _exit_words(process: VmProcess) -> str:
 
 def _end_of(run: Run) -> ShutoffReason:
     """Why a guest ended, from its last events; an end without a word is a crash of the VMM."""
-    if run.panicked or not run.shut_down:
+    if run.panicked or run.shutdown_reason is None:
         return ShutoffReason.CRASHED
+    if run.shutdown_reason == "host-error":
+        return ShutoffReason.FAILED
     return ShutoffReason.SHUTDOWN
 
 

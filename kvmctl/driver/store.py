@@ -21,12 +21,13 @@ from kvmctl.driver.vmprocess import ProcessIdentity
 
 log = logging.getLogger(__name__)
 
+_NEW = ".new-"
 _NAME_BYTES = 255 - len(".xml")
 
 
 def write_atomically(path: Path, text: str) -> None:
     """Replace a file so that after a crash either the old or the new content is there, never a part."""
-    descriptor, temporary = tempfile.mkstemp(prefix=".new-", dir=path.parent)
+    descriptor, temporary = tempfile.mkstemp(prefix=_NEW, dir=path.parent)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
@@ -73,8 +74,16 @@ class Status:
 
 
 class Store:
+    """Holds the directories; the daemon's lock makes it the only writer."""
+
     def __init__(self, paths: Paths) -> None:
         self.paths = paths
+
+    def clean_up(self) -> None:
+        """Remove what a daemon left that died in the middle of writing."""
+        for directory in (self.paths.definitions, self.paths.run):
+            for path in directory.glob(f"{_NEW}*"):
+                path.unlink(missing_ok=True)
 
     # Definitions
 

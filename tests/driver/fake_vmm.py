@@ -39,7 +39,7 @@ class Vmm:
 
     def run(self) -> None:
         if (text := self.option("fail")) is not None:
-            sys.exit(f"kvmctl-vmm: {text}")
+            sys.exit(f"kvmctl-vmm: error: {text}")
         if "mute" in self.cmdline:
             time.sleep(3600)
         listener = socket.socket(fileno=self.fds["qmp"])
@@ -105,7 +105,7 @@ class Vmm:
                 return [{"cpu-index": 0, "thread-id": threading.get_native_id()}]
             case "cont":
                 if (text := self.option("fail-late")) is not None:
-                    sys.stderr.write(f"kvmctl-vmm: {text}\n")
+                    sys.stderr.write(f"kvmctl-vmm: error: {text}\n")
                     sys.stderr.flush()
                     os._exit(1)
                 self.status = "running"

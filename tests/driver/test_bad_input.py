@@ -154,7 +154,7 @@ def test_vmm_fails_to_start(connection: libvirt.virConnect, daemon: SessionDaemo
     domain = connection.defineXML(fake_xml("guest", cmdline=f"{option}=no luck today"))
     assert refused(domain.create) == (
         libvirt.VIR_ERR_INTERNAL_ERROR,
-        "internal error: cannot start domain 'guest': kvmctl-vmm: no luck today",
+        "internal error: cannot start domain 'guest': no luck today",
     )
     assert domain.state() == [libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_FAILED]
     assert not list(daemon.run.glob("guest.*"))

@@ -6,9 +6,11 @@ import re
 import signal
 import subprocess
 import time
+from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from lxml import etree
 
 from kvmctl import __version__
 from tests.conftest import SessionDaemon
@@ -49,6 +51,10 @@ def test_capabilities(daemon: SessionDaemon) -> None:
     assert capabilities.find("guest/arch/domain[@type='kvm']") is not None
     domain = ElementTree.fromstring(daemon.virsh("domcapabilities").stdout)
     assert (domain.findtext("domain"), domain.findtext("arch")) == ("kvm", "x86_64")
+    for root, schema in ((capabilities, "capability"), (domain, "domaincaps")):
+        file = Path(f"/usr/share/libvirt/schemas/{schema}.rng")
+        if file.exists():
+            etree.RelaxNG(file=str(file)).assertValid(etree.fromstring(ElementTree.tostring(root)))
     assert "unknown virttype: nonsense" in daemon.error("domcapabilities", "nonsense")
     assert "unknown architecture: pdp11" in daemon.error("domcapabilities", "--arch", "pdp11")
     assert "machine 'isapc' is not supported" in daemon.error("domcapabilities", "--machine", "isapc")
