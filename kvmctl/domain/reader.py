@@ -13,6 +13,9 @@ from kvmctl.domain.errors import ErrorKind
 from kvmctl.domain.refusal import Place
 from kvmctl.domain.units import parse_size
 
+MOST_ELEMENTS = 10_000
+"""Outside of metadata: far beyond any machine, and read in less than a second."""
+
 _XML_SPACE = " \t\r\n"
 
 
@@ -48,6 +51,9 @@ class Reader:
 
     def _element(self, shape: Shape, element: etree._Element, place: Place, values: dict[str, Any]) -> None:
         self._lines[place.path] = place.line
+        if len(self._lines) > MOST_ELEMENTS:
+            message = f"more than {MOST_ELEMENTS} elements {place}"
+            raise place.error(ErrorKind.XML_ERROR, message)
         for tag, text in element.attrib.items():
             here = place.attribute(element, str(tag))
             bound = shape.attributes.get(str(tag))

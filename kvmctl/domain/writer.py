@@ -18,6 +18,8 @@ class Node:
     attributes: dict[str, str] = field(default_factory=dict)
     text: str | None = None
     children: "list[Node | str]" = field(default_factory=list)
+    open: bool = False
+    """Whether it keeps its end tag when there is nothing inside."""
 
     @property
     def empty(self) -> bool:
@@ -29,7 +31,7 @@ class Node:
         )
         if self.text is not None:
             return [f"{start}>{_escape(self.text, _TEXT)}</{self.name}>"]
-        if not self.children:
+        if not self.children and not self.open:
             return [f"{start}/>"]
         inside = [
             line
@@ -84,7 +86,10 @@ def _contents(name: str, bound: Bound, value: Any, live: bool) -> "list[Node | s
     match bound.content:
         case Nested(cls, many, without, _):
             shape = shape_of(cls, without)
-            return [_object(name, one, shape, live) for one in (item if many else (item,))]
+            nodes = [_object(name, one, shape, live) for one in (item if many else (item,))]
+            for node in nodes:
+                node.open = not node.attributes
+            return [*nodes]
         case Size():
             return [Node(name, {"unit": "KiB"}, str(whole_kib(item)))]
         case Flags(names):
