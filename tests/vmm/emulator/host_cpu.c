@@ -16,8 +16,8 @@
 #include <ucontext.h>
 #include <unistd.h>
 
-#define CODE 0x20000000UL
-#define DATA 0x20001000UL
+#define CODE 0x200000UL
+#define DATA 0x201000UL
 #define DATA_SIZE 0x2000UL
 
 struct state {
@@ -32,42 +32,12 @@ struct state {
 };
 
 struct state state;
-uint64_t host_rsp;
-uint64_t code_address = CODE;
-uint32_t host_mxcsr;
+extern uint32_t own_mxcsr;
 static sigjmp_buf escape;
 static uint8_t alternate_stack[65536];
 
 void run_instruction(void);
 extern char after_instruction[];
-
-/* Offsets: rax 0, rbx 8, rcx 16, rdx 24, rsi 32, rdi 40, rsp 48, rbp 56, r8 64 ... r15 120, rflags 136,
- * mxcsr 152, xmm 160. */
-__asm__(
-    ".text\n.globl run_instruction\nrun_instruction:\n"
-    "push %rbx\npush %rbp\npush %r12\npush %r13\npush %r14\npush %r15\n"
-    "stmxcsr host_mxcsr(%rip)\n"
-    "mov %rsp, host_rsp(%rip)\n"
-    ".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n"
-    "movups state+160+16*\\n(%rip), %xmm\\n\n.endr\n"
-    "ldmxcsr state+152(%rip)\n"
-    "pushq state+136(%rip)\npopfq\n"
-    "mov state+0(%rip), %rax\nmov state+8(%rip), %rbx\nmov state+16(%rip), %rcx\nmov state+24(%rip), %rdx\n"
-    "mov state+32(%rip), %rsi\nmov state+40(%rip), %rdi\nmov state+48(%rip), %rsp\nmov state+56(%rip), %rbp\n"
-    ".irp n,8,9,10,11,12,13,14,15\nmov state+8*\\n(%rip), %r\\n\n.endr\n"
-    "jmp *code_address(%rip)\n"
-    ".globl after_instruction\nafter_instruction:\n"
-    "mov %rax, state+0(%rip)\nmov %rbx, state+8(%rip)\nmov %rcx, state+16(%rip)\nmov %rdx, state+24(%rip)\n"
-    "mov %rsi, state+32(%rip)\nmov %rdi, state+40(%rip)\nmov %rsp, state+48(%rip)\nmov %rbp, state+56(%rip)\n"
-    ".irp n,8,9,10,11,12,13,14,15\nmov %r\\n, state+8*\\n(%rip)\n.endr\n"
-    "mov host_rsp(%rip), %rsp\n"
-    "pushfq\npopq state+136(%rip)\n"
-    "stmxcsr state+152(%rip)\n"
-    ".irp n,0,1,2,3,4,5,6,7,8,9,10,11,12,13,14,15\n"
-    "movups %xmm\\n, state+160+16*\\n(%rip)\n.endr\n"
-    "ldmxcsr host_mxcsr(%rip)\n"
-    "emms\ncld\n"
-    "pop %r15\npop %r14\npop %r13\npop %r12\npop %rbp\npop %rbx\nret\n");
 
 static void on_signal(int number, siginfo_t *info, void *context)
 {
@@ -115,8 +85,7 @@ int main(void)
         state.rip = CODE + state.code_size;
         if (sigsetjmp(escape, 1) == 0)
             run_instruction();
-        else
-            __asm__ volatile("ldmxcsr %0\n\temms" : : "m"(host_mxcsr));
+        __asm__ volatile("ldmxcsr %0\n\temms\n\tcld" : : "m"(own_mxcsr));
         memcpy(state.data, data, DATA_SIZE);
         fwrite(&state, sizeof(state), 1, stdout);
         fflush(stdout);

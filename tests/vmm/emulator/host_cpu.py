@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 from typing import IO
 
-CODE = 0x2000_0000
-DATA = 0x2000_1000
+CODE = 0x20_0000
+DATA = 0x20_1000
 DATA_SIZE = 0x2000
 GPRS = ("rax", "rbx", "rcx", "rdx", "rsi", "rdi", "rsp", "rbp", *(f"r{number}" for number in range(8, 16)))
 
@@ -33,8 +33,8 @@ class State(ctypes.Structure):
 
 def build(directory: Path) -> Path:
     program = directory / "host_cpu"
-    source = Path(__file__).with_name("host_cpu.c")
-    subprocess.run(["gcc", "-O1", "-static-pie", "-o", program, source], check=True)
+    sources = [Path(__file__).with_name(name) for name in ("host_cpu.c", "run_instruction.S")]
+    subprocess.run(["gcc", "-O1", "-Wall", "-Werror", "-static-pie", "-o", program, *sources], check=True)
     return program
 
 

@@ -171,6 +171,7 @@ def guest_of(state: State, code: bytes) -> Guest:
     for number in range(16):
         fpu.set_xmm(number, bytes(state.xmm[number]))
     fpu.mxcsr = state.mxcsr
+    fpu.area[28:32] = (0xFFFF).to_bytes(4, "little")  # MXCSR_MASK, with DAZ
     return guest
 
 
