@@ -2,7 +2,7 @@
 """A stand-in for kvmctl-vmm without KVM: the same command line, descriptors and QMP, and an echo on the
 serial port.
 
-What it does is steered by the domain's <cmdline>: `fail=TEXT` prints TEXT and exits with status 1 before the greeting,
+What it does is steered by <cmdline>: `fail=TEXT` prints TEXT and exits with status 1 before the greeting,
 `fail-late=TEXT` at the first `cont`, `mute` gives no greeting. Its console understands `poweroff`,
 `reboot`, `panic`.
 """

@@ -9,7 +9,8 @@ import libvirt
 import pytest
 
 from tests.conftest import SessionDaemon
-from tests.driver.guests import FAKE, domain_xml, fake_xml, monitor_xml
+from tests.driver.guests import FAKE, domain_xml, fake_xml
+from tests.vmm.boot import images
 
 
 @pytest.fixture
@@ -171,12 +172,16 @@ def test_kernel_is_no_kernel(connection: libvirt.virConnect, daemon: SessionDaem
 
 @pytest.mark.kvm
 def test_initrd_larger_than_memory(connection: libvirt.virConnect, daemon: SessionDaemon) -> None:
-    initrd = daemon.directory / "initrd"
+    kernel, initrd = daemon.directory / "kernel", daemon.directory / "initrd"
+    kernel.write_bytes(images.elf())
     with initrd.open("wb") as file:
         file.truncate(64 << 20)
-    code, message = refused(connection.createXML, monitor_xml("guest", initrd=str(initrd)))
+    memory = "<memory unit='MiB'>32</memory>"
+    code, message = refused(
+        connection.createXML, domain_xml("guest", kernel=str(kernel), initrd=str(initrd), memory=memory)
+    )
     assert code in (libvirt.VIR_ERR_INTERNAL_ERROR, libvirt.VIR_ERR_OPERATION_FAILED)
-    assert "initrd" in message or "initial RAM disk" in message
+    assert "initrd" in message
     assert "Traceback" not in message
 
 
