@@ -155,6 +155,8 @@ def run_console(
     input_fd, output_fd = sys.stdin.fileno(), sys.stdout.fileno()
     if os.isatty(input_fd):
         say(f"Connected to the console of {name}. Ctrl-] leaves it; the guest goes on.")
+        if not when_open:
+            say("Press Enter if nothing shows.")
     sys.stdout.flush()
     with raw(input_fd):
         if when_open:
@@ -163,7 +165,7 @@ def run_console(
     if end is End.LEFT:
         stream.abort()
         say(
-            f"\nLeft the console of {name}; it still runs. "
+            f"\nLeft the console of {name}; it still runs.\n"
             f"`kvmctl console {name}` comes back, `kvmctl destroy {name}` ends it."
         )
     else:
