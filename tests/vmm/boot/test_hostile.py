@@ -19,6 +19,7 @@ from tests.vmm.boot.conftest import Load
 COMPRESSIONS = list(images.COMPRESSORS)
 SMALL = images.elf([images.Segment(images.PT_LOAD, images.LOAD_ADDRESS, images.code()[:4000])])
 MEMORY = GuestMemory(64 << 20)
+PATIENT = settings(max_examples=80, deadline=None)  # a busy host is no failure
 
 
 def load_or_refuse(content: bytes) -> None:
@@ -42,17 +43,20 @@ def damaged(draw: st.DrawFn, content: bytes) -> bytes:
 
 
 @given(damaged(SMALL))
+@PATIENT
 def test_damaged_elf(content: bytes) -> None:
     load_or_refuse(content)
 
 
 @given(st.data())
+@PATIENT
 def test_damaged_elf_headers(data: st.DataObject) -> None:
     header = data.draw(damaged(SMALL[:120]))
     load_or_refuse(header + SMALL[len(header) :])
 
 
 @given(st.lists(st.integers(0, 2**64 - 1), min_size=6, max_size=6), st.integers(0, 2**64 - 1))
+@PATIENT
 def test_any_program_header(fields: list[int], entry: int) -> None:
     content = bytearray(SMALL)
     struct.pack_into("<Q", content, 24, entry)
@@ -61,6 +65,7 @@ def test_any_program_header(fields: list[int], entry: int) -> None:
 
 
 @given(st.binary(max_size=300))
+@PATIENT
 def test_any_note(note: bytes) -> None:
     segments = [
         images.Segment(images.PT_LOAD, 0x100000, b"\x90" * 16),
@@ -71,12 +76,13 @@ def test_any_note(note: bytes) -> None:
 
 @pytest.mark.parametrize("name", COMPRESSIONS)
 @given(data=st.data())
-@settings(max_examples=60)
+@PATIENT
 def test_damaged_bzimage(name: str, data: st.DataObject) -> None:
     load_or_refuse(data.draw(damaged(images.bzimage(images.compressed(SMALL, name)))))
 
 
 @given(st.data())
+@PATIENT
 def test_damaged_setup_header(data: st.DataObject) -> None:
     image = images.bzimage(images.compressed(SMALL, "gzip"))
     header = data.draw(damaged(image[0x1F1:0x270]))
@@ -85,14 +91,14 @@ def test_damaged_setup_header(data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("name", COMPRESSIONS)
 @given(st.binary(min_size=1, max_size=5000))
-@settings(max_examples=60)
+@PATIENT
 def test_round_trip(name: str, data: bytes) -> None:
     assert decompress(images.compressed(data, name), 5000) == data
 
 
 @pytest.mark.parametrize("name", COMPRESSIONS)
 @given(st.data())
-@settings(max_examples=60)
+@PATIENT
 def test_damaged_payload(name: str, data: st.DataObject) -> None:
     payload = data.draw(damaged(images.compressed(images.code(), name)))
     try:
