@@ -24,6 +24,10 @@ _MAX_LEAF: Final = 4
 # the emulator knows none of their instructions.
 _LEAF1_ECX_UNKNOWN: Final = sum(1 << bit for bit in (1, 9, 12, 13, 19, 20, 22, 23, 25, 26, 27, 28, 29, 30))
 
+# KVM's emulator executes LZCNT as the BSR of the same opcode, with another result.
+_EXTENDED_LEAF: Final = 0x8000_0001
+_EXTENDED_ECX_LZCNT: Final = 1 << 5
+
 # A TSS with its I/O permission bitmap: Intel SDM volume 3, 8.7 and volume 1, 19.5.2. It lies between the
 # boot code's page tables and its command line.
 _TSS_GPA: Final = 0x1_0000
@@ -67,6 +71,8 @@ class PvmQuirks(Quirks):
             return replace(entry, eax=min(entry.eax, _MAX_LEAF))
         if entry.function == 1:
             return replace(entry, ecx=entry.ecx & ~_LEAF1_ECX_UNKNOWN)
+        if entry.function == _EXTENDED_LEAF:
+            return replace(entry, ecx=entry.ecx & ~_EXTENDED_ECX_LZCNT)
         if entry.function == KVM_FEATURES_LEAF:
             # A VMCALL there never ends, so no feature that invites a guest to make one.
             return replace(entry, eax=0, edx=0)
