@@ -8,7 +8,7 @@ from uuid import UUID
 
 from kvmctl.domain import Chardev
 from kvmctl.driver.domain import DomainObject
-from kvmctl.driver.errors import failure, system_failure
+from kvmctl.driver.errors import failure, not_running, system_failure
 from kvmctl.driver.rpc import ErrorCode, Stream
 
 log = logging.getLogger(__name__)
@@ -105,7 +105,7 @@ class Consoles:
         self._sessions: dict[tuple[UUID, str], Session] = {}
 
     async def open(self, domain: DomainObject, device: str | None, stream: Stream, *, force: bool) -> None:
-        domain.require_run()
+        run = domain.require_run()
         chardev = find_chardev(domain, device)
         if chardev.tty is None:
             raise failure(ErrorCode.INTERNAL_ERROR, f"character device {chardev.alias} has no terminal")
@@ -119,7 +119,13 @@ class Consoles:
         try:
             terminal = os.open(chardev.tty, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
+            if not run.process.identity.alive():
+                raise not_running() from error
             raise system_failure(error, f"cannot open console '{chardev.tty}'") from error
+        # The name of a guest's terminal is given to another as soon as the guest has ended.
+        if not run.process.identity.alive():
+            os.close(terminal)
+            raise not_running()
         session = self._sessions[key] = Session(terminal, stream)
         session.task.add_done_callback(lambda _: self._forget(key, session))
 

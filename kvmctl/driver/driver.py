@@ -14,7 +14,7 @@ from kvmctl.driver.inventory import Inventory
 from kvmctl.driver.lifecycle import Lifecycle
 from kvmctl.driver.paths import DRIVER, Paths
 from kvmctl.driver.rpc import Connection, ErrorCode, VirError, types
-from kvmctl.driver.store import Store
+from kvmctl.driver.store import Status, Store
 
 log = logging.getLogger(__name__)
 
@@ -75,17 +75,17 @@ class Driver:
         self._pump = asyncio.create_task(self.events.pump())
         self.store.clean_up()
         self.reload()
-        for path, status in self.store.load_statuses():
-            if status is None:
-                continue
-            try:
-                await self.lifecycle.adopt(status)
-            except VirError as error:
-                log.error("cannot take over the guest of %s: %s", path, error)
+        await asyncio.gather(*map(self._adopt, self.store.load_statuses()))
         if self.store.first_start_since_boot():
             for domain in self.inventory:
                 if domain.autostart and not domain.active:
                     await self._autostart(domain)
+
+    async def _adopt(self, status: Status) -> None:
+        try:
+            await self.lifecycle.adopt(status)
+        except VirError as error:
+            log.error("cannot take over the guest '%s': %s", status.live.name, error)
 
     async def _autostart(self, domain: DomainObject) -> None:
         try:

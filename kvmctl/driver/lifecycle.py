@@ -41,7 +41,8 @@ log = logging.getLogger(__name__)
 
 _VMM_ERROR = "kvmctl-vmm: error: "
 _GREETING_SECONDS = 60.0
-_ADOPTION_SECONDS = 10.0
+_ADOPTION_SECONDS = 5.0
+_RETRY_SECONDS = 5.0
 
 _ENDS: dict[ShutoffReason, StoppedDetail] = {
     ShutoffReason.SHUTDOWN: StoppedDetail.SHUTDOWN,
@@ -373,18 +374,27 @@ class Lifecycle:
                 await process.stop()
                 await self._finish(domain, run, ShutoffReason.DESTROYED)
                 return
-            try:
-                monitor = await Monitor.connect(files.qmp, _ADOPTION_SECONDS)
-                answer = await monitor.execute("query-status")
-            except (MonitorClosed, TimeoutError, OSError, VirError) as error:
-                log.error("domain %s: process %d does not answer: %s", live.name, process.pid, error)
-                run.watcher = asyncio.create_task(self._watch_process(domain, run))
+            monitor = await self._reconnect(domain, run)
+            if monitor is None:
+                log.error("domain %s: process %d does not answer", live.name, process.pid)
+                run.watcher = asyncio.create_task(self._watch_silent(domain, run))
                 return
-            run.monitor = monitor
-            self._set_queried_state(domain, run, str(answer.get("status")))
-            await self.save_status(domain)
             log.info("domain %s: adopted process %d", live.name, process.pid)
             run.watcher = asyncio.create_task(self._watch(domain, run, monitor))
+
+    async def _reconnect(self, domain: DomainObject, run: Run) -> Monitor | None:
+        """Talk to an adopted VMM; None when it does not answer."""
+        path = self._store.run_files(domain.definition).qmp
+        try:
+            monitor = await Monitor.connect(path, _ADOPTION_SECONDS)
+            answer = await monitor.execute("query-status")
+        except (MonitorClosed, TimeoutError, OSError, VirError) as error:
+            log.debug("domain %s: no answer: %s", domain.name, error)
+            return None
+        run.monitor = monitor
+        self._set_queried_state(domain, run, str(answer.get("status")))
+        await self.save_status(domain)
+        return monitor
 
     @staticmethod
     def _set_queried_state(domain: DomainObject, run: Run, status: str) -> None:
@@ -401,9 +411,13 @@ class Lifecycle:
                 run.panicked = True
                 domain.set_state(State.CRASHED, CrashedReason.PANICKED)
 
-    async def _watch_process(self, domain: DomainObject, run: Run) -> None:
-        """All that is left to watch of a guest whose monitor does not answer."""
-        await run.process.wait()
+    async def _watch_silent(self, domain: DomainObject, run: Run) -> None:
+        """Try again and again to reach a VMM that does not answer, until it does or ends."""
+        while not await run.process.wait(_RETRY_SECONDS):
+            monitor = await self._reconnect(domain, run)
+            if monitor is not None:
+                await self._watch(domain, run, monitor)
+                return
         async with domain.lock:
             if domain.run is run:
                 await self._finish(domain, run, ShutoffReason.UNKNOWN)

@@ -170,18 +170,15 @@ class Store:
         except OSError as error:
             raise system_failure(error, f"cannot write '{path}'") from error
 
-    def load_statuses(self) -> list[tuple[Path, Status | None]]:
-        """The status files with their contents; None stands for one that cannot be understood (reported in
-        the log)."""
-        found: list[tuple[Path, Status | None]] = []
+    def load_statuses(self) -> list[Status]:
+        """The guests that ran when the last daemon ended; what cannot be understood is reported in the
+        log."""
+        found = []
         for path in sorted(self.paths.run.glob("*.xml")):
-            if path.name.startswith("."):
-                continue
             try:
-                found.append((path, _parse_status(path.read_bytes())))
+                found.append(_parse_status(path.read_bytes()))
             except (OSError, DomainError, ValueError, KeyError, etree.XMLSyntaxError) as error:
                 log.error("ignoring domain status %s: %s", path, error)
-                found.append((path, None))
         return found
 
     def run_files(self, domain: Domain) -> RunFiles:

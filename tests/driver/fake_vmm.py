@@ -10,6 +10,7 @@ What it does is steered by <cmdline>: `fail=TEXT` prints TEXT and exits with sta
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
 import os
 import re
@@ -74,7 +75,8 @@ class Vmm:
 
     @staticmethod
     def send(client: socket.socket, message: object) -> None:
-        client.sendall(json.dumps(message).encode() + b"\r\n")
+        with contextlib.suppress(OSError):  # the client may have gone meanwhile
+            client.sendall(json.dumps(message).encode() + b"\r\n")
 
     def event(self, name: str, data: object = None) -> None:
         now = time.time()
@@ -85,7 +87,10 @@ class Vmm:
             self.send(client, message)
 
     def command(self, client: socket.socket) -> None:
-        data = client.recv(65536)
+        try:
+            data = client.recv(65536)
+        except OSError:
+            data = b""
         if not data:
             self.selector.unregister(client)
             self.clients.remove(client)

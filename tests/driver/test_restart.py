@@ -7,7 +7,9 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 
+import libvirt
 import pexpect
 import pytest
 
@@ -16,13 +18,20 @@ from tests.conftest import SessionDaemon
 from tests.driver.guests import fake_xml, monitor_xml
 
 
+def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
 @pytest.mark.kvm
 @pytest.mark.parametrize("maker", [fake_xml, monitor_xml], ids=["stand-in", "kvmctl-vmm"])
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_guests_survive(daemon: SessionDaemon, number: signal.Signals, maker: type[fake_xml]) -> None:  # type: ignore[valid-type]
-    daemon.virsh("define", daemon.write("kept.xml", maker("kept")))  # type: ignore[operator]
+def test_guests_survive(daemon: SessionDaemon, number: signal.Signals, maker: Callable[[str], str]) -> None:
+    daemon.virsh("define", daemon.write("kept.xml", maker("kept")))
     daemon.virsh("start", "kept")
-    daemon.virsh("create", daemon.write("transient.xml", maker("transient")))  # type: ignore[operator]
+    daemon.virsh("create", daemon.write("transient.xml", maker("transient")))
     daemon.virsh("suspend", "transient")
     before = daemon.virsh("list").stdout
     pid = daemon.vmm_pid("kept")
@@ -66,11 +75,35 @@ def test_killed_vmm_is_a_crash(daemon: SessionDaemon) -> None:
     daemon.virsh("define", daemon.write("kept.xml", fake_xml("kept")))
     daemon.virsh("start", "kept")
     os.kill(daemon.vmm_pid("kept"), signal.SIGKILL)
-    deadline = time.monotonic() + 10
-    while daemon.virsh("domstate", "--reason", "kept").stdout.strip() != "shut off (crashed)":
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: daemon.virsh("domstate", "--reason", "kept").stdout.strip() == "shut off (crashed)")
     assert not list(daemon.run.glob("kept.*"))
+
+
+@pytest.mark.kvm
+def test_silent_vmm(daemon: SessionDaemon) -> None:
+    """A VMM that does not answer the next daemon is still its guest, and can be ended."""
+    daemon.virsh("create", daemon.write("guest.xml", fake_xml("guest")))
+    pid = daemon.vmm_pid("guest")
+    os.kill(pid, signal.SIGSTOP)
+    daemon.stop(signal.SIGKILL)
+    daemon.start()
+    assert daemon.virsh("domstate", "guest").stdout.strip() == "running"
+    assert "does not answer" in daemon.error("suspend", "guest")
+    os.kill(pid, signal.SIGCONT)
+    wait_until(lambda: not daemon.virsh("suspend", "guest", check=False).returncode)
+    os.kill(pid, signal.SIGSTOP)
+    daemon.virsh("destroy", "guest")
+    assert daemon.virsh("list", "--all").stdout.strip() == ""
+
+
+@pytest.mark.kvm
+def test_autodestroy_across_a_restart(daemon: SessionDaemon) -> None:
+    """The client that the guest was to live as long as has lost its connection."""
+    connection = libvirt.open(daemon.uri)
+    connection.createXML(fake_xml("guest"), libvirt.VIR_DOMAIN_START_AUTODESTROY)
+    daemon.stop(signal.SIGKILL)
+    daemon.start()
+    assert daemon.virsh("list", "--all").stdout.strip() == ""
 
 
 @pytest.mark.kvm
@@ -78,10 +111,7 @@ def test_unfinished_start_is_undone(daemon: SessionDaemon) -> None:
     """The daemon dies while it waits for a VMM that does not greet."""
     daemon.virsh("define", daemon.write("guest.xml", fake_xml("guest", cmdline="mute")))
     client = subprocess.Popen(["virsh", "-c", daemon.uri, "start", "guest"], stderr=subprocess.DEVNULL)
-    deadline = time.monotonic() + 10
-    while not (daemon.run / "guest.pid").exists():
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_until((daemon.run / "guest.pid").exists)
     time.sleep(0.5)
     pid = daemon.vmm_pid("guest")
     daemon.stop(signal.SIGKILL)
@@ -117,10 +147,7 @@ def test_reload(daemon: SessionDaemon) -> None:
     (daemon.definitions / "other.xml").write_text(other)
     assert daemon.process is not None
     daemon.process.send_signal(signal.SIGHUP)
-    deadline = time.monotonic() + 10
-    while daemon.virsh("list", "--all", "--name").stdout.split() != ["guest", "other"]:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    wait_until(lambda: daemon.virsh("list", "--all", "--name").stdout.split() == ["guest", "other"])
 
 
 @pytest.mark.kvm

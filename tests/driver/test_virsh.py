@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -16,7 +17,7 @@ from kvmctl import __version__
 from tests.conftest import SessionDaemon
 from tests.driver.guests import fake_xml, monitor_xml
 
-XmlMaker = type(fake_xml)
+XmlMaker = Callable[[str], str]
 
 
 @pytest.fixture(params=[fake_xml, monitor_xml], ids=["stand-in", "kvmctl-vmm"])
