@@ -53,6 +53,8 @@ class Daemon:
         if idle is not None:
             idle.cancel()
         await self._server.close()
+        if self._farewells:
+            await asyncio.wait(self._farewells)
         await self._driver.stop()
 
     def _connected(self, connection: Connection) -> None:

@@ -46,12 +46,22 @@ def _stat_fields(process: Path) -> list[str] | None:
     return text[text.rindex(")") + 2 :].split()
 
 
-def cpu_time(pid: int) -> int:
-    """Nanoseconds of processor time that a process has used, 0 if it is gone."""
+def cpu_times(pid: int) -> tuple[int, int]:
+    """Nanoseconds of processor time that a process has used for itself and in the kernel, 0 if it is gone."""
     fields = _stat_fields(Path(f"/proc/{pid}"))
     if fields is None:
-        return 0
-    return (int(fields[11]) + int(fields[12])) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
+        return 0, 0
+    return _nanoseconds(fields[11]), _nanoseconds(fields[12])
+
+
+def resident_size(pid: int) -> int:
+    """Bytes of memory that a process holds, 0 if it is gone (proc(5), /proc/PID/stat, field 24)."""
+    fields = _stat_fields(Path(f"/proc/{pid}"))
+    return int(fields[21]) * os.sysconf("SC_PAGE_SIZE") if fields else 0
+
+
+def _nanoseconds(ticks: str) -> int:
+    return int(ticks) * 1_000_000_000 // os.sysconf("SC_CLK_TCK")
 
 
 def thread_cpu(pid: int, thread: int) -> tuple[int, int]:
@@ -59,8 +69,7 @@ def thread_cpu(pid: int, thread: int) -> tuple[int, int]:
     fields = _stat_fields(Path(f"/proc/{pid}/task/{thread}"))
     if fields is None:
         return 0, -1
-    ticks = int(fields[11]) + int(fields[12])
-    return ticks * 1_000_000_000 // os.sysconf("SC_CLK_TCK"), int(fields[36])
+    return _nanoseconds(fields[11]) + _nanoseconds(fields[12]), int(fields[36])
 
 
 class VmProcess:

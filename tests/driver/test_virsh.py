@@ -97,6 +97,10 @@ def test_life(defined: SessionDaemon) -> None:
     assert "id=" not in defined.virsh("dumpxml", "--inactive", "guest").stdout
     assert defined.virsh("vcpucount", "guest").stdout.split()[:3] == ["maximum", "config", "1"]
     assert re.search(r"State: +running", defined.virsh("vcpuinfo", "guest").stdout)
+    stats = defined.virsh("domstats", "guest").stdout
+    assert re.search(r"state.state=1\n +state.reason=1", stats)
+    assert re.search(r"vcpu.0.time=\d+", stats)
+    assert "actual 16384" in defined.virsh("dommemstat", "guest").stdout
     defined.virsh("suspend", "guest")
     assert defined.virsh("domstate", "--reason", "guest").stdout.strip() == "paused (user)"
     defined.virsh("resume", "guest")

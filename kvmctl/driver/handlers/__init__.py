@@ -1,7 +1,16 @@
 """What the daemon answers to each procedure, one module a libvirt object."""
 
 from kvmctl.driver.driver import Driver
-from kvmctl.driver.handlers import connect, domain, domain_config, domain_list, domain_run, events, node
+from kvmctl.driver.handlers import (
+    connect,
+    domain,
+    domain_config,
+    domain_list,
+    domain_run,
+    domain_stats,
+    events,
+    node,
+)
 from kvmctl.driver.rpc import Handlers
 
 _TABLES = (
@@ -11,6 +20,7 @@ _TABLES = (
     domain.table,
     domain_config.table,
     domain_run.table,
+    domain_stats.table,
     events.table,
 )
 

@@ -8,7 +8,7 @@ from kvmctl.driver.errors import check_flags, failure
 from kvmctl.driver.handlers.table import Table
 from kvmctl.driver.rpc import Connection, ErrorCode, Procedure, types
 from kvmctl.driver.vcpus import vcpu_threads
-from kvmctl.driver.vmprocess import cpu_time, thread_cpu
+from kvmctl.driver.vmprocess import cpu_times, thread_cpu
 from kvmctl.host import cpu
 
 table = Table()
@@ -43,7 +43,7 @@ async def domain_get_info(
         max_mem=maximum,
         memory=current,
         nr_virt_cpu=_vcpus(domain, config=False, maximum=False),
-        cpu_time=cpu_time(domain.run.process.pid) if domain.run else 0,
+        cpu_time=sum(cpu_times(domain.run.process.pid)) if domain.run else 0,
     )
 
 

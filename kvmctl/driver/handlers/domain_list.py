@@ -1,5 +1,7 @@
 """virConnect's and virDomain's ways to find domains."""
 
+from functools import reduce
+from operator import or_
 from uuid import UUID
 
 from kvmctl.driver.constants import ListFlags, State
@@ -11,6 +13,8 @@ from kvmctl.driver.handlers.table import Table
 from kvmctl.driver.rpc import Connection, Procedure, types
 
 table = Table()
+
+ALL_FILTERS = reduce(or_, ListFlags)
 
 
 @table.answers(Procedure.DOMAIN_LOOKUP_BY_ID)
@@ -34,7 +38,7 @@ async def domain_lookup_by_name(
     return types.DomainLookupByNameRet(dom=wire_domain(driver.inventory.by_name(args.name)))
 
 
-def _matches(domain: DomainObject, flags: ListFlags) -> bool:
+def matches(domain: DomainObject, flags: ListFlags) -> bool:
     """Filters come in groups: a domain has to match one of each group that is named at all."""
     known = {
         State.RUNNING: ListFlags.RUNNING,
@@ -66,11 +70,8 @@ def _matches(domain: DomainObject, flags: ListFlags) -> bool:
 async def connect_list_all_domains(
     driver: Driver, _connection: Connection, args: types.ConnectListAllDomainsArgs
 ) -> types.ConnectListAllDomainsRet:
-    supported = ListFlags(0)
-    for flag in ListFlags:
-        supported |= flag
-    check_flags(args.flags, supported, "virConnectListAllDomains")
-    found = [domain for domain in driver.inventory if _matches(domain, ListFlags(args.flags))]
+    check_flags(args.flags, ALL_FILTERS, "virConnectListAllDomains")
+    found = [domain for domain in driver.inventory if matches(domain, ListFlags(args.flags))]
     return types.ConnectListAllDomainsRet(
         domains=tuple(map(wire_domain, found)) if args.need_results else (), ret=len(found)
     )
