@@ -11,7 +11,7 @@ import libvirt
 import typer
 
 from .. import __version__
-from . import console, definitions, demo, lifecycle, listing
+from . import console, definitions, demo, doctor, lifecycle, listing
 from .connection import Options
 from .errors import from_exception, show
 
@@ -73,7 +73,7 @@ FAMILIES: dict[str, dict[str, Callable[..., None]]] = {
         "console": console.console,
         "demo": demo.demo,
     },
-    "Look": {"list": listing.list_domains, "info": listing.info},
+    "Look": {"list": listing.list_domains, "info": listing.info, "doctor": doctor.doctor},
 }
 
 for _family, _commands in FAMILIES.items():

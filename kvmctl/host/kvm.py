@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 DEVICE = "/dev/kvm"
+API_VERSION = 12
 
 _KVM_GET_API_VERSION = 0xAE00
 _KVM_CHECK_EXTENSION = 0xAE03

@@ -1,0 +1,80 @@
+"""Which kind of KVM this host has, and what guests need on it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import Final
+
+_MODULES: Final = Path("/sys/module")
+_CPUINFO: Final = Path("/proc/cpuinfo")
+
+
+class Kind(Enum):
+    """How KVM runs a guest's code."""
+
+    VMX = "vmx"
+    SVM = "svm"
+    PVM = "pvm"
+    UNKNOWN = "unknown"
+
+
+DESCRIPTIONS: Final = {
+    Kind.VMX: "Intel VMX: the processor runs the guest",
+    Kind.SVM: "AMD SVM: the processor runs the guest",
+    Kind.PVM: "PVM: no hardware virtualization; the guest's kernel is emulated, 64-bit programs run natively",
+    Kind.UNKNOWN: "the kernel module does not show what it builds on",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Quirk:
+    """Something that is done differently for guests on one kind of host."""
+
+    name: str
+    reason: str
+
+
+QUIRKS: Final[dict[Kind, tuple[Quirk, ...]]] = {
+    Kind.PVM: (
+        Quirk("CPUID up to leaf 4", "features of the leaves beyond cannot be hidden there, nor emulated"),
+        Quirk("CPUID without XSAVE, AVX, POPCNT and more", "KVM's emulator lacks their instructions"),
+        Quirk("CPUID without LZCNT", "KVM's emulator runs it as BSR, with another result"),
+        Quirk("no KVM hypercalls", "a VMCALL never ends there"),
+        Quirk("kernel command line additions", "Linux would use what CPUID cannot hide"),
+        Quirk("no PIT reinjection", "an emulated guest drowns in the ticks that it missed"),
+        Quirk("I/O permission bitmap", "ring 3 runs with I/O privilege 0, whatever RFLAGS says"),
+    ),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    kind: Kind
+    nested: bool
+    """This host is a guest itself."""
+
+    @property
+    def quirks(self) -> tuple[Quirk, ...]:
+        return QUIRKS.get(self.kind, ())
+
+
+def detect(modules: Path = _MODULES, cpuinfo: Path = _CPUINFO) -> Host:
+    """What /proc and /sys tell of /dev/kvm's make; they need no rights."""
+    flags = _flags(cpuinfo)
+    hardware = "vmx" in flags or "svm" in flags
+    kind = Kind.UNKNOWN
+    if (modules / "kvm_pvm").exists() and not hardware:
+        kind = Kind.PVM
+    elif "vmx" in flags or (modules / "kvm_intel").exists():
+        kind = Kind.VMX
+    elif "svm" in flags or (modules / "kvm_amd").exists():
+        kind = Kind.SVM
+    return Host(kind, "hypervisor" in flags)
+
+
+def _flags(cpuinfo: Path) -> frozenset[str]:
+    with cpuinfo.open() as lines:
+        line = next((line for line in lines if line.startswith("flags")), "")
+    return frozenset(line.partition(":")[2].split())
