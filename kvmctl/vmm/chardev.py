@@ -11,7 +11,6 @@ import asyncio
 import fcntl
 import logging
 import os
-import stat
 import termios
 import threading
 from collections import deque
@@ -211,18 +210,9 @@ class FdChardev:
             self._peer_fd = None
 
 
-def is_pty_master(fd: int) -> bool:
-    return pty_number(fd) is not None
-
-
-def pty_number(fd: int) -> int | None:
-    """N of the slave /dev/pts/N behind a master descriptor."""
-    if not stat.S_ISCHR(os.fstat(fd).st_mode):
-        return None
-    try:
-        return int.from_bytes(fcntl.ioctl(fd, _TIOCGPTN, bytes(4)), "little")
-    except OSError:
-        return None
+def pty_number(master: int) -> int:
+    """N of the slave /dev/pts/N behind a master descriptor; OSError for any other descriptor."""
+    return int.from_bytes(fcntl.ioctl(master, _TIOCGPTN, bytes(4)), "little")
 
 
 def set_raw(fd: int) -> list[Any]:
@@ -246,20 +236,23 @@ def set_raw(fd: int) -> list[Any]:
     return before
 
 
-def open_chardev(
+def open_pty(
     label: str,
     loop: asyncio.AbstractEventLoop,
     device_lock: threading.RLock,
-    fd: int,
+    master: int,
     log_fd: int | None,
 ) -> FdChardev:
-    """The character device on a descriptor that the daemon passed: a pty master, or a file to write to."""
-    os.set_blocking(fd, False)
-    number = pty_number(fd)
-    if number is None:
-        return FdChardev(label, loop, device_lock, out_fd=fd, log_fd=log_fd, filename="file")
+    """The character device on a pseudo terminal's master descriptor."""
+    os.set_blocking(master, False)
     chardev = FdChardev(
-        label, loop, device_lock, out_fd=fd, in_fd=fd, log_fd=log_fd, filename=f"pty:/dev/pts/{number}"
+        label,
+        loop,
+        device_lock,
+        out_fd=master,
+        in_fd=master,
+        log_fd=log_fd,
+        filename=f"pty:/dev/pts/{pty_number(master)}",
     )
     chardev.prepare_pty()
     return chardev

@@ -102,7 +102,11 @@ class Lifecycle:
 
     def guest_stopped(self) -> None:
         """The machine has an event to take: carry out the domain's policy for it."""
-        event = self._machine.take_event()
+        try:
+            event = self._machine.take_event()
+        except KvmError as error:
+            self._fail(str(error))
+            return
         if event is None or self._finished:
             return
         crashed = event in (GuestEvent.CRASH, GuestEvent.INTERNAL_ERROR)
@@ -149,11 +153,15 @@ class Lifecycle:
         try:
             self._machine.reset()
         except (BootError, KvmError, GuestMemoryError, MachineError, OSError) as error:
-            log.error("the guest cannot be reset: %s", error)
-            self._emit("SHUTDOWN", {"guest": False, "reason": "host-error"})
-            self._end(EXIT_FAILED)
+            self._fail(f"the guest cannot be reset: {error}")
             return False
         return True
+
+    def _fail(self, problem: str) -> None:
+        if not self._finished:
+            log.error("%s", problem)
+            self._emit("SHUTDOWN", {"guest": False, "reason": "host-error"})
+            self._end(EXIT_FAILED)
 
     def _end(self, status: int) -> None:
         self._finished = True

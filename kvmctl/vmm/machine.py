@@ -30,6 +30,7 @@ from kvmctl.vmm.startcpu import start_at
 if TYPE_CHECKING:
     from kvmctl.domain import Domain
 
+_STOP_SECONDS: Final = 5.0
 _QUIT_SECONDS: Final = 2.0
 
 log = logging.getLogger(__name__)
@@ -175,17 +176,19 @@ class Machine:
         """Let the vCPUs go, unless the guest has just ended itself."""
         with self.bus.lock:
             if self._event is None:
+                for vcpu in self.vcpus:
+                    vcpu.clock_was_paused()
                 self._gate.open()
 
     def pause(self) -> None:
-        """Returns when every vCPU stands still."""
+        """Returns when every vCPU stands still; KvmError when one does not come to a stop."""
         self._gate.close()
-        self._gate.wait_parked()
+        self._gate.wait_parked(_STOP_SECONDS)
 
     def take_event(self) -> GuestEvent | None:
         """What made the guest stop by itself, once; the vCPUs stand still when this returns it."""
         if self._event is not None:
-            self._gate.wait_parked()
+            self._gate.wait_parked(_STOP_SECONDS)
         with self.bus.lock:
             event, self._event = self._event, None
         return event

@@ -177,7 +177,9 @@ class _Vmm:
     ) -> chardevs.FdChardev:
         loop = asyncio.get_running_loop()
         if files.in_fd == files.out_fd:
-            return chardevs.open_chardev(alias, loop, machine.bus.lock, files.out_fd, files.log_fd)
+            return chardevs.open_pty(alias, loop, machine.bus.lock, files.out_fd, files.log_fd)
+        if files.in_fd is None:
+            os.set_blocking(files.out_fd, False)
         port = chardevs.FdChardev(
             alias,
             loop,

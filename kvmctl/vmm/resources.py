@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from kvmctl.vmm.chardev import pty_number
 from kvmctl.vmm.machine import BootFiles, MachineError
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ def from_descriptors(domain: Domain, fds: dict[str, int], cache_dir: Path | None
         if alias not in fds:
             raise MachineError(f"descriptor {alias} is missing")
         fd = fds[alias]
+        if chardev.source_type == "pty":
+            _check_pty(alias, fd)
         serials[alias] = SerialFiles(
             fd, fd if chardev.source_type == "pty" else None, fds.get(f"{alias}.log")
         )
@@ -65,6 +68,13 @@ def from_descriptors(domain: Domain, fds: dict[str, int], cache_dir: Path | None
         raise MachineError("descriptor qmp is not a socket")
     qmp = socket.socket(fileno=fds["qmp"])
     return Resources(fds["kvm"], BootFiles(fds["kernel"], fds.get("initrd"), cache_dir), qmp, serials)
+
+
+def _check_pty(name: str, fd: int) -> None:
+    try:
+        pty_number(fd)
+    except OSError as error:
+        raise MachineError(f"descriptor {name} is not the master of a pseudo terminal") from error
 
 
 def _check_open(name: str, fd: int) -> None:
@@ -112,7 +122,7 @@ def _open_serial(chardev: Chardev, chosen: str | None) -> SerialFiles:
 
 
 def _open_output(path: Path, *, append: bool) -> int:
-    return _open(path, os.O_WRONLY | os.O_CREAT | (os.O_APPEND if append else os.O_TRUNC))
+    return _open(path, os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | (os.O_APPEND if append else os.O_TRUNC))
 
 
 def _open(path: Path, flags: int) -> int:

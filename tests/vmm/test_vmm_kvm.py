@@ -43,7 +43,7 @@ _STRUCTURES = {
 _PREFIXED = (
     *("API_VERSION", "EXIT_", "CAP_", "MP_STATE_", "SYSTEM_EVENT_", "INTERNAL_ERROR_EMULATION"),
     *("IRQFD_FLAG_", "IOEVENTFD_FLAG_", "IRQ_ROUTING_", "PIT_SPEAKER_DUMMY", "GET_", "SET_", "CREATE_"),
-    *("CHECK_", "REINJECT_", "IRQFD", "IOEVENTFD", "IRQ_LINE", "RUN", "ENABLE_CAP"),
+    *("CHECK_", "REINJECT_", "IRQFD", "IOEVENTFD", "IRQ_LINE", "RUN", "ENABLE_CAP", "KVMCLOCK_CTRL"),
 )
 
 
@@ -96,7 +96,7 @@ SUPPORTED = [
     leaf(7, ebx=0xFFFF_FFFF),
     leaf(0xB, ebx=99, flags=1),
     leaf(0x4000_0000, eax=0x4000_0001),
-    leaf(0x4000_0001, eax=0xFF),
+    leaf(0x4000_0001, eax=0x0100_FEFB),
     leaf(0x8000_0008, eax=0x302E),
 ]
 
@@ -126,7 +126,7 @@ def test_pvm_cpuid() -> None:
     assert functions == [0, 1, 4, 0x4000_0000, 0x4000_0001, 0x8000_0008]
     assert leaves[0].eax == 4
     assert not leaves[1].ecx & (1 << 26 | 1 << 23 | 1 << 13)
-    assert leaves[4].eax == 0
+    assert leaves[4].eax == 0x0100_000B
 
 
 def test_other_hosts_keep_their_cpuid() -> None:

@@ -15,6 +15,8 @@ _FAST_INIT: Final = 0x01
 _A20: Final = 0x02
 _RST_CPU: Final = 0x04
 _RESET_KIND: Final = 0x0A  # SYS_RST and FULL_RST, which can be read back
+RESET_VALUE: Final = 0x02 | _RST_CPU
+"""A hard reset, in one write."""
 
 
 class ControlPortA(ByteRegisters):

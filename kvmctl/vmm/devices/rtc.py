@@ -32,9 +32,9 @@ _A: Final = 0x0A
 _B: Final = 0x0B
 _C: Final = 0x0C
 _D: Final = 0x0D
-_CENTURY: Final = 0x32  # where the FADT of every PC says it is
+CENTURY: Final = 0x32  # where the FADT of every PC says it is
 
-_TIME_REGISTERS: Final = (_SECONDS, _MINUTES, _HOURS, _WEEKDAY, _DAY, _MONTH, _YEAR, _CENTURY)
+_TIME_REGISTERS: Final = (_SECONDS, _MINUTES, _HOURS, _WEEKDAY, _DAY, _MONTH, _YEAR, CENTURY)
 
 A_UIP: Final = 0x80
 A_DIVIDER_32KHZ: Final = 0x20
@@ -158,7 +158,7 @@ class Rtc(ByteRegisters):
             (_DAY, now.day),
             (_MONTH, now.month),
             (_YEAR, year),
-            (_CENTURY, century),
+            (CENTURY, century),
         ):
             self._cmos[index] = self._encode(value)
         self._cmos[_HOURS] = self._encode_hour(now.hour)
@@ -176,7 +176,7 @@ class Rtc(ByteRegisters):
     def _adopt(self) -> None:
         """Let the clock run on from what the registers say."""
         cmos = self._cmos
-        century = min(self._decode(cmos[_CENTURY]), 99)
+        century = min(self._decode(cmos[CENTURY]), 99)
         year = century * 100 + min(self._decode(cmos[_YEAR]), 99)
         month = self._decode(cmos[_MONTH])
         first = datetime(min(max(year, 1), _LAST_YEAR), min(max(month, 1), 12), 1, tzinfo=UTC)

@@ -28,6 +28,9 @@ _LEAF1_ECX_UNKNOWN: Final = sum(1 << bit for bit in (1, 9, 12, 13, 19, 20, 22, 2
 _EXTENDED_LEAF: Final = 0x8000_0001
 _EXTENDED_ECX_LZCNT: Final = 1 << 5
 
+# Linux Documentation/virt/kvm/x86/cpuid.rst: the clock (both MSR pairs, and its stability), no I/O delay.
+_KVM_FEATURES_WITHOUT_HYPERCALL: Final = 1 << 0 | 1 << 1 | 1 << 3 | 1 << 24
+
 # A TSS with its I/O permission bitmap: Intel SDM volume 3, 8.7 and volume 1, 19.5.2. It lies between the
 # boot code's page tables and its command line.
 _TSS_GPA: Final = 0x1_0000
@@ -75,7 +78,7 @@ class PvmQuirks(Quirks):
             return replace(entry, ecx=entry.ecx & ~_EXTENDED_ECX_LZCNT)
         if entry.function == KVM_FEATURES_LEAF:
             # A VMCALL there never ends, so no feature that invites a guest to make one.
-            return replace(entry, eax=0, edx=0)
+            return replace(entry, eax=entry.eax & _KVM_FEATURES_WITHOUT_HYPERCALL, edx=0)
         return entry
 
     def prepare_start(self, memory: GuestMemory, vcpu: Vcpu) -> None:

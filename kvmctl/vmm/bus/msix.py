@@ -1,0 +1,142 @@
+"""MSI-X (PCI Local Bus Specification 3.0, 6.8.2): the capability, the vector table and the pending bits."""
+
+from __future__ import annotations
+
+import logging
+import struct
+import threading
+from collections.abc import Sequence
+from typing import Final, Protocol
+
+from kvmctl.vmm.bus.pci import PciFunction, Watcher
+from kvmctl.vmm.kvm.system import KvmError
+
+CAPABILITY: Final = 0x11
+ENTRY_SIZE: Final = 16
+_ENABLE: Final = 1 << 15
+_FUNCTION_MASK: Final = 1 << 14
+_ENTRY: Final = struct.Struct("<QII")
+_MASKED: Final = 1
+
+log = logging.getLogger(__name__)
+
+
+class Vector(Protocol):
+    """Delivers one message to the guest."""
+
+    def route(self, address: int, data: int) -> None: ...
+    def signal(self) -> None: ...
+
+
+class Msix:
+    """The vectors of one function. `signal` may be called by any thread."""
+
+    def __init__(
+        self, function: PciFunction, vectors: Sequence[Vector], bar: int, table_offset: int, pba_offset: int
+    ) -> None:
+        self._vectors = vectors
+        self._config = function.config
+        self._lock = threading.Lock()
+        self._table = bytearray(ENTRY_SIZE * len(vectors))
+        self._pending: set[int] = set()
+        self._live = [False] * len(vectors)
+        self._complained = False
+        self.table = _Table(self)
+        self.pba = _PendingBits(self)
+        body = struct.pack("<HII", len(vectors) - 1, table_offset | bar, pba_offset | bar)
+        writable = struct.pack("<H", _ENABLE | _FUNCTION_MASK).ljust(len(body), b"\0")
+        offset = function.add_capability(CAPABILITY, body, writable)
+        self._control = offset + 2
+        function.watch(Watcher(self._control, self._control + 2, self._control_written))
+        self.reset()
+
+    def __len__(self) -> int:
+        return len(self._vectors)
+
+    @property
+    def enabled(self) -> bool:
+        return bool(self._config.read(self._control, 2) & _ENABLE)
+
+    def reset(self) -> None:
+        """The table; the function resets the capability."""
+        with self._lock:
+            self._table[:] = _ENTRY.pack(0, 0, _MASKED) * len(self._vectors)
+            self._pending.clear()
+            self._live = [False] * len(self._vectors)
+
+    def signal(self, number: int) -> None:
+        """Send the message, or keep it pending while it is masked."""
+        with self._lock:
+            if self._live[number]:
+                self._vectors[number].signal()
+            elif self.enabled:
+                self._pending.add(number)
+
+    def _control_written(self) -> None:
+        self._refresh(range(len(self._vectors)))
+
+    def _refresh(self, numbers: range) -> None:
+        control = self._config.read(self._control, 2)
+        deliver = bool(control & _ENABLE) and not control & _FUNCTION_MASK
+        with self._lock:
+            for number in numbers:
+                self._refresh_one(number, deliver)
+
+    def _refresh_one(self, number: int, deliver: bool) -> None:
+        address, data, vector_control = _ENTRY.unpack_from(self._table, ENTRY_SIZE * number)
+        self._live[number] = False
+        if not deliver or vector_control & _MASKED:
+            return
+        try:
+            self._vectors[number].route(address, data)
+        except KvmError as error:
+            if not self._complained:
+                self._complained = True
+                log.warning("the guest's interrupt message %#x to %#x is refused: %s", data, address, error)
+            return
+        self._live[number] = True
+        if number in self._pending:
+            self._pending.discard(number)
+            self._vectors[number].signal()
+
+    # the guest's side
+
+    def read_table(self, offset: int, size: int) -> int:
+        return int.from_bytes(self._table[offset : offset + size], "little")
+
+    def write_table(self, offset: int, size: int, value: int) -> None:
+        end = min(offset + size, len(self._table))
+        if offset >= end:
+            return
+        with self._lock:
+            self._table[offset:end] = value.to_bytes(size, "little")[: end - offset]
+        self._refresh(range(offset // ENTRY_SIZE, (end - 1) // ENTRY_SIZE + 1))
+
+    def read_pending(self, offset: int, size: int) -> int:
+        with self._lock:
+            bits = sum(1 << number for number in self._pending)
+        return bits >> 8 * offset & (1 << 8 * size) - 1
+
+
+class _Table:
+    def __init__(self, msix: Msix) -> None:
+        self._msix = msix
+
+    def read(self, offset: int, size: int) -> int:
+        return self._msix.read_table(offset, size)
+
+    def write(self, offset: int, size: int, value: int) -> None:
+        self._msix.write_table(offset, size, value)
+
+
+class _PendingBits:
+    """Read-only."""
+
+    def __init__(self, msix: Msix) -> None:
+        self._msix = msix
+
+    def read(self, offset: int, size: int) -> int:
+        return self._msix.read_pending(offset, size)
+
+    def write(self, offset: int, size: int, value: int) -> None:
+        """The guest may not set pending bits."""

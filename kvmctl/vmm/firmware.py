@@ -1,0 +1,42 @@
+"""What a guest is told about its machine in tables: the board's devices, as the ACPI tables state them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from kvmctl.vmm.boot import acpi
+from kvmctl.vmm.devices import BOARD, i8042, pm, resetport, rtc, serial
+from kvmctl.vmm.memory import GuestMemory
+
+if TYPE_CHECKING:
+    from kvmctl.domain import Domain
+
+NO_TABLES: Final = 0
+
+
+def has_acpi(domain: Domain) -> bool:
+    return "acpi" in domain.features
+
+
+def write_tables(domain: Domain, memory: GuestMemory) -> int:
+    """Put the tables that the domain asks for into memory; the address of the RSDP, 0 without ACPI."""
+    return acpi.build(board(domain), memory.write) if has_acpi(domain) else NO_TABLES
+
+
+def board(domain: Domain) -> acpi.Board:
+    ports = [
+        index if chardev.target_port is None else chardev.target_port
+        for index, chardev in enumerate(domain.devices.serials)
+    ]
+    return acpi.Board(
+        cpus=domain.vcpus,
+        online=domain.vcpus_current or domain.vcpus,
+        power=acpi.PowerBlock(pm.PM1A_EVT, pm.PM1A_CNT, pm.PM_TMR, pm.SCI, pm.S5_SLEEP_TYPE),
+        reset_port=resetport.RESET_CONTROL,
+        reset_value=resetport.RESET_VALUE,
+        rtc_port=rtc.INDEX_PORT,
+        rtc_irq=rtc.IRQ,
+        rtc_century=rtc.CENTURY,
+        uarts=tuple(acpi.Uart(port + 1, *serial.PORTS[port]) for port in sorted(ports)),
+        keyboard_controller=i8042.attach in BOARD,
+    )
