@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -127,9 +128,9 @@ class SessionDaemon:
         shutil.rmtree(self.directory)
 
 
-@pytest.fixture
-def session() -> Iterator[SessionDaemon]:
-    """The directories only; the test starts the daemon. In /tmp, because a socket's path is short."""
+@contextmanager
+def session_daemon() -> Iterator[SessionDaemon]:
+    """The directories only; who uses it starts the daemon. In /tmp, because a socket's path is short."""
     if shutil.which("virsh") is None:
         pytest.skip("virsh is not installed (libvirt-clients)")
     daemon = SessionDaemon(Path(tempfile.mkdtemp(prefix="kvmctl-test-")))
@@ -137,6 +138,12 @@ def session() -> Iterator[SessionDaemon]:
         yield daemon
     finally:
         daemon.clean_up()
+
+
+@pytest.fixture
+def session() -> Iterator[SessionDaemon]:
+    with session_daemon() as daemon:
+        yield daemon
 
 
 @pytest.fixture

@@ -8,9 +8,17 @@ from pathlib import Path
 import libvirt
 import pytest
 
-from tests.conftest import SessionDaemon
+from tests.conftest import SessionDaemon, session_daemon
 from tests.driver.guests import FAKE, domain_xml, fake_xml
 from tests.vmm.boot import images
+
+
+@pytest.fixture(scope="module")
+def daemon() -> Iterator[SessionDaemon]:
+    """One for all: what is refused leaves nothing behind."""
+    with session_daemon() as session:
+        session.start()
+        yield session
 
 
 @pytest.fixture
@@ -18,6 +26,11 @@ def connection(daemon: SessionDaemon) -> Iterator[libvirt.virConnect]:
     libvirt.registerErrorHandler(lambda *_: None, None)
     opened = libvirt.open(daemon.uri)
     yield opened
+    for domain in opened.listAllDomains():
+        if domain.isActive():
+            domain.destroy()
+    for domain in opened.listAllDomains():
+        domain.undefine()
     opened.close()
 
 
