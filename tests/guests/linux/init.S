@@ -1,8 +1,10 @@
 /* The test guest's /init: one line to the console, then nothing more.
  *
  * 32-bit code, and the call goes through the vDSO (AT_SYSINFO): where KVM runs without hardware
- * virtualization that is the one way into the kernel that works, and only the first call returns whole. So
- * this makes one call and then stays in user space.
+ * virtualization that is the one way into the kernel that works. There the call may come back in 64-bit
+ * mode, where the vDSO's "pop %ebp; pop %edx; pop %ecx; ret" takes twice the bytes off the stack and so
+ * returns to the address 8 bytes above its own. That is code which is the same in both modes and which
+ * stays in user space: there is no second call.
  */
         .code32
         .set AT_SYSINFO, 32
@@ -37,7 +39,13 @@ found:
         movl $STDOUT, %ebx
         movl $line, %ecx
         movl $line_size, %edx
+        pushl $0
+        pushl $forever          /* where a 64-bit return goes */
+        pushl $0
+        pushl $0
         call *%edi
 forever:
         pause
         jmp forever
+
+        .section .note.GNU-stack, "", @progbits

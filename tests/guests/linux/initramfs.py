@@ -34,6 +34,7 @@ def build(directory: Path) -> Path:
         directory.mkdir(parents=True, exist_ok=True)
         fd, name = tempfile.mkstemp(dir=directory)
         with os.fdopen(fd, "wb") as file:
+            os.fchmod(fd, 0o644)
             file.write(content)
         Path(name).rename(path)
     return path
