@@ -14,7 +14,7 @@ def with_defaults(domain: Domain) -> Domain:
     return replace(
         domain,
         uuid=domain.uuid or uuid4(),
-        current_memory=domain.memory if domain.current_memory is None else domain.current_memory,
+        current_memory=min(domain.current_memory or domain.memory, domain.memory),
         os=replace(domain.os, machine=domain.os.machine or MACHINE),
         devices=replace(_paired(domain.devices), controllers=_numbered(domain.devices.controllers)),
     )

@@ -45,10 +45,11 @@ def _memory(domain: Domain) -> Iterator[Finding]:
         yield Finding(ErrorKind.XML_ERROR, message, "/domain/memory")
     elif domain.memory > LARGEST_SIZE:
         yield Finding(ErrorKind.OVERFLOW, f"memory of {domain.memory} bytes is too large", "/domain/memory")
+    # More than the memory, or 0, is libvirt's way to say "all of it": with_defaults does so.
     current = domain.current_memory
-    if current is not None and not 0 <= current <= domain.memory:
-        message = f"current memory of {current} bytes is not within the domain's {domain.memory} bytes"
-        yield Finding(ErrorKind.CONFIG_UNSUPPORTED, message, "/domain/currentMemory")
+    if current is not None and not 0 <= current <= LARGEST_SIZE:
+        message = f"current memory of {current} bytes is no size"
+        yield Finding(ErrorKind.INVALID_ARG, message, "/domain/currentMemory")
 
 
 def _vcpus(domain: Domain) -> Iterator[Finding]:

@@ -78,7 +78,7 @@ def domains(draw: st.DrawFn) -> Domain:
         description=draw(st.none() | TEXTS),
         metadata=draw(st.none() | metadata()),
         memory=memory,
-        current_memory=draw(st.none() | st.integers(0, memory // KIB).map(lambda kib: kib * KIB)),
+        current_memory=draw(st.none() | st.just(0) | SIZES),
         vcpus=vcpus,
         vcpus_current=draw(st.none() | st.integers(1, vcpus)),
         os=Os(

@@ -2,6 +2,8 @@
 
 from dataclasses import replace
 
+import pytest
+
 import kvmctl.domain
 from kvmctl.domain import Chardev, Devices, Domain, Os
 from tests.domain.documents import FULL, SMALL, small
@@ -54,6 +56,12 @@ def test_defaults() -> None:
     assert (domain.on_poweroff, domain.on_reboot, domain.on_crash) == ("destroy", "restart", "destroy")
     assert domain.devices == Devices()
     assert kvmctl.domain.with_defaults(domain) == domain
+
+
+@pytest.mark.parametrize(("current", "result"), [("0", 1 << 20), ("2048", 1 << 20), ("512", 512 << 10)])
+def test_current_memory_is_at_most_all_of_it(current: str, result: int) -> None:
+    domain = kvmctl.domain.parse(small(f"<currentMemory>{current}</currentMemory>"))
+    assert kvmctl.domain.with_defaults(domain).current_memory == result
 
 
 def _devices(xml: str) -> Devices:

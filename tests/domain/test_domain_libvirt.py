@@ -19,6 +19,7 @@ DOCUMENTS = [
     small(devices="<serial type='pty'/><serial type='pty'><target port='2'/></serial>"),
     small(devices="<serial type='pty'/><console type='file'><source path='/o'/></console>"),
     small(os="<kernel>/k</kernel><cmdline>a='b' &lt;c&gt; \"d\"</cmdline>"),
+    small("<currentMemory>2048</currentMemory>"),
     small("<clock offset='localtime'/><on_crash>preserve</on_crash><features><pae/></features>"),
 ]
 

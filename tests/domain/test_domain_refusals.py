@@ -76,7 +76,6 @@ def refusal(text: str | bytes) -> DomainError:
         (small(devices="<console type='pty'/>" * 2), "/domain/devices/console[2]", "first console"),
         (small(devices="<memballoon model='virtio'/>"), "/domain/devices/memballoon/@model", "model='none'"),
         (small(devices="<controller type='pci' model='x'/>"), "/domain/devices/controller/@type", "usb"),
-        (small("<currentMemory>2048</currentMemory>"), "/domain/currentMemory", "memory"),
         (small(os="<initrd>/i</initrd>"), "/domain/os/initrd", "<kernel>"),
         (
             small("<q:commandline xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'/>"),
