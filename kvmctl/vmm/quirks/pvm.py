@@ -58,7 +58,7 @@ class PvmQuirks(Quirks):
         # XSAVE shows through in CPUID whatever we mask, and cannot be emulated.
         "noxsave",
         # These show through, too; the kernel would patch itself to use them.
-        "clearcpuid=popcnt,movbe,aes,avx,sse4_2,pclmulqdq,rdrand",
+        "clearcpuid=popcnt,movbe,aes,avx,ssse3,sse4_2,pclmulqdq,rdrand",
         # Their instructions (VERW, IBPB, thunks) cost much and protect nothing under an emulator.
         "mitigations=off",
         # Calibrating against the PIT fails when an instruction takes a quarter of a microsecond.
