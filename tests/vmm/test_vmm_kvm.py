@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from kvmctl.vmm.kvm import abi, cpuid
 from kvmctl.vmm.kvm.cpuid import CpuidEntry
 from kvmctl.vmm.kvm.system import Kvm, KvmError
+from kvmctl.vmm.kvm.vm import MsiRoute, Vm
 from kvmctl.vmm.memory import GIB, GuestMemory, GuestMemoryError, layout
 from kvmctl.vmm.quirks import Quirks, pvm
 
@@ -167,6 +168,28 @@ def test_this_host() -> None:
         assert kvm.msr_indices()
     finally:
         os.close(kvm.fd)
+
+
+@pytest.mark.kvm
+def test_event_descriptors_and_message_interrupts() -> None:
+    """Routes and event descriptors can be put in and taken out again; what is not there cannot."""
+    vm = Vm(Kvm.open())
+    event = os.eventfd(0)
+    try:
+        vm.create_irqchip()
+        vm.set_gsi_routing([MsiRoute(gsi=24, address=0xFEE0_0000, data=0x4041)])
+        vm.irqfd(event, 24)
+        vm.irqfd(event, 24, assign=False)
+        for match in (None, 3):
+            vm.ioeventfd(event, 0xD000_0000, 4, match=match)
+            vm.ioeventfd(event, 0xD000_0000, 4, match=match, assign=False)
+        vm.ioeventfd(event, 0x510, 2, pio=True)
+        with pytest.raises(KvmError, match="KVM_IOEVENTFD"):
+            vm.ioeventfd(event, 0x512, 2, pio=True, assign=False)
+    finally:
+        os.close(event)
+        os.close(vm.fd)
+        os.close(vm.kvm.fd)
 
 
 class TestMemory:
