@@ -15,7 +15,7 @@ import typer
 
 from .completion import RunningName
 from .connection import Connection, Domain, connect, find_domain
-from .errors import Failure
+from .errors import Failure, from_exception
 from .output import say
 from .terminal import raw
 
@@ -39,6 +39,7 @@ class Session:
 
     def __init__(self, stream: Any, input_fd: int, output: Callable[[bytes], None]) -> None:
         self._stream = stream
+        self._connection = stream.connect()
         self._input = input_fd
         self._output = output
         self._pending = bytearray()
@@ -52,6 +53,8 @@ class Session:
         deadline = None if timeout is None else time.monotonic() + timeout
         self._events = libvirt.VIR_STREAM_EVENT_READABLE
         self._stream.eventAddCallback(self._events, self._on_stream, None)
+        # A daemon that dies makes no event on the stream.
+        self._connection.registerCloseCallback(self._on_close, None)
         self._watch = libvirt.virEventAddHandle(
             self._input, libvirt.VIR_EVENT_HANDLE_READABLE, self._on_input, None
         )
@@ -65,6 +68,7 @@ class Session:
         finally:
             libvirt.virEventRemoveTimeout(timer)
             self._stop_input()
+            self._connection.unregisterCloseCallback()
             self._stream.eventRemoveCallback()
         if self._error is not None:
             raise self._error
@@ -88,6 +92,9 @@ class Session:
             self._send()
         except (OSError, libvirt.libvirtError) as error:
             self._error = error
+
+    def _on_close(self, connection: Connection, reason: int, opaque: object) -> None:
+        self._error = Failure("the daemon has gone")
 
     def _on_stream(self, stream: Any, events: int, opaque: object) -> None:
         try:
@@ -158,10 +165,17 @@ def run_console(
         if not when_open:
             say("Press Enter if nothing shows.")
     sys.stdout.flush()
-    with raw(input_fd):
-        if when_open:
-            when_open()
-        end = Session(stream, input_fd, partial(write_all, output_fd)).run()
+    try:
+        with raw(input_fd):
+            if when_open:
+                when_open()
+            end = Session(stream, input_fd, partial(write_all, output_fd)).run()
+    except (libvirt.libvirtError, Failure) as error:
+        say("")  # the guest's output seldom ends with a line's end
+        raise Failure(
+            f"the console of {name} was lost: {from_exception(error)}",
+            f"`kvmctl console {name}` tries again.",
+        ) from error
     if end is End.LEFT:
         stream.abort()
         say(

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from enum import IntEnum
+from pathlib import Path
 
 import libvirt
+
+KVM = "/dev/kvm"
 
 
 class Status(IntEnum):
@@ -38,7 +42,10 @@ def from_libvirt(error: libvirt.libvirtError) -> Failure:
     """Libvirt's message, which already names the cause, with our next step."""
     code = error.get_error_code()
     message = error.get_error_message() or str(error)
-    return Failure(message, _HINTS.get(code), _STATUS.get(code, Status.FAILED))
+    hint = _HINTS.get(code)
+    if KVM in message and Path(KVM).exists() and not os.access(KVM, os.R_OK | os.W_OK):
+        hint = f"Join the group that {KVM} belongs to: sudo usermod -aG kvm $USER, and log in again."
+    return Failure(message, hint, _STATUS.get(code, Status.FAILED))
 
 
 def from_exception(error: Exception) -> Failure:
@@ -48,7 +55,8 @@ def from_exception(error: Exception) -> Failure:
     if isinstance(error, libvirt.libvirtError):
         return from_libvirt(error)
     if isinstance(error, OSError):
-        return Failure(f"{error.filename}: {error.strerror}" if error.filename else str(error.strerror))
+        reason = error.strerror or str(error)
+        return Failure(f"{error.filename}: {reason}" if error.filename else reason)
     return Failure(f"a fault in kvmctl: {error!r}", "`kvmctl --debug ...` shows where; please report it.")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import termios
 import time
 from collections.abc import Iterator
@@ -94,6 +95,24 @@ def test_an_attached_console_costs_no_processor_time(defined: Cli) -> None:
     time.sleep(2)
     assert processor_ticks(terminal.pid) - ticks <= 5
     terminal.send("\x1d")
+    terminal.expect(pexpect.EOF)
+
+
+def test_the_daemons_death_is_told_and_the_guest_lives(defined: Cli) -> None:
+    terminal = started(defined)
+    runtime = Path(defined.environment["XDG_RUNTIME_DIR"]) / "libvirt"
+    os.kill(int((runtime / "virtkvmctld.pid").read_text()), signal.SIGKILL)
+    terminal.expect_exact("error: the console of guest was lost: ")
+    terminal.expect_exact("`kvmctl console guest` tries again.")
+    terminal.expect(pexpect.EOF)
+    assert terminal.wait() == 1
+
+    terminal = defined.terminal("console", "guest")
+    terminal.expect_exact("Press Enter if nothing shows.")
+    terminal.send("\r")
+    terminal.expect_exact(PROMPT)
+    terminal.send("poweroff\r")
+    terminal.expect_exact("The console of guest has ended.")
     terminal.expect(pexpect.EOF)
 
 
@@ -207,7 +226,7 @@ def test_demo_leaves_anothers_domain_alone(session: Cli) -> None:
 def test_demo_until_a_text(session: Cli) -> None:
     done = session("demo", "--kernel", str(demo.monitor()), "--until", "lists the commands")
     assert done.returncode == 0, done.stderr
-    assert '"help" lists the commands.' in done.stdout
+    assert '"help" lists the commands' in done.stdout
     assert state(session, "demo") == "shut off"
 
 
