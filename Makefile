@@ -9,8 +9,8 @@ SHELL := bash
 
 # Debian packages. libvirt-python is built from source against libvirt-dev; gcc also builds the demo guest.
 APT_BUILD := gcc libc6-dev pkg-config libvirt-dev python3 python3-dev python3-venv
-# The clients that the tests drive, libvirt's schemas that come with them, and what checks the manual pages.
-APT_TEST  := libvirt-clients virtinst mandoc
+# The clients that the tests drive, with libvirt's schemas, and what checks manual pages and ACPI tables.
+APT_TEST  := libvirt-clients virtinst mandoc acpica-tools
 # The Linux test guest.
 APT_LINUX := linux-source-6.12 make flex bison bc xz-utils lz4 zstd bzip2 cpio kmod libelf-dev libssl-dev
 
