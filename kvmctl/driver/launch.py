@@ -76,11 +76,15 @@ class Descriptors:
         self.named[name] = descriptor
 
     def output(self, name: str, path: str, append: bool) -> None:
+        """A file that a serial port writes to; O_NONBLOCK so that a FIFO cannot hold up the daemon."""
         mode = os.O_APPEND if append else os.O_TRUNC
+        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK | mode
         try:
-            self.add(name, os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | mode, 0o600))
+            descriptor = os.open(path, flags, 0o600)
         except OSError as error:
             raise system_failure(error, f"cannot open '{path}'") from error
+        os.set_blocking(descriptor, True)
+        self.add(name, descriptor)
 
 
 def open_chardev(chardev: Chardev, alias: str, descriptors: Descriptors) -> Chardev:

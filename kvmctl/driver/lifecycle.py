@@ -143,9 +143,9 @@ class Lifecycle:
             self._forget_run(domain, numbered)
             raise
         domain.live = launched.live
-        launched.files.pid.write_text(f"{launched.process.pid}\n")
         run = Run(launched.process, autodestroy=CreateFlags.AUTODESTROY in flags)
         try:
+            launched.files.pid.write_text(f"{launched.process.pid}\n")
             monitor = await _first_contact(launched)
             run.monitor = monitor
             domain.run = run
@@ -256,7 +256,9 @@ class Lifecycle:
         """Follow a guest's events to its end."""
         async for event in monitor.events():
             log.debug("domain %s: QMP event %s %s", domain.name, event.name, event.data)
-            if domain.run is run and not run.destroying:
+            if run.destroying:
+                run.shutdown_reason = event.shutdown_reason or run.shutdown_reason
+            elif domain.run is run:
                 self._on_event(domain, run, event)
                 await self.save_status(domain)
         if not run.destroying and not await run.process.wait(5.0):
@@ -277,7 +279,7 @@ class Lifecycle:
             case "RESET":
                 self._on_reset(domain, run)
             case "SHUTDOWN":
-                run.shutdown_reason = str(event.data.get("reason"))
+                run.shutdown_reason = event.shutdown_reason
                 if not run.panicked:
                     domain.set_state(State.SHUTDOWN, ShutdownReason.UNKNOWN)
                     detail = ShutdownDetail.GUEST if event.data.get("guest") else ShutdownDetail.HOST

@@ -95,17 +95,24 @@ class Readiness:
             os.write(self._pipe, b"\0")
             os.close(self._pipe)
             self._pipe = None
+            # From here on there is the log; the terminal belongs to whoever gave the command.
+            os.dup2(0, 2)
 
 
 def lock_pid_file(path: Path) -> int | None:
     """Hold the pid file; None when another daemon does. The lock ends with the process, whatever ends it."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
-    try:
-        fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+        try:
+            fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            os.close(descriptor)
+            return None
+        # A daemon that ends removes its file: what is locked now must still be the one with the name.
+        if path.exists() and os.path.samestat(path.stat(), os.fstat(descriptor)):
+            break
         os.close(descriptor)
-        return None
     os.ftruncate(descriptor, 0)
     os.write(descriptor, f"{os.getpid()}\n".encode())
     return descriptor

@@ -27,6 +27,11 @@ class Event:
     name: str
     data: dict[str, Any] = field(default_factory=dict)
 
+    @property
+    def shutdown_reason(self) -> str | None:
+        """QEMU's ShutdownCause of a SHUTDOWN event, None for any other."""
+        return str(self.data.get("reason", "none")) if self.name == "SHUTDOWN" else None
+
 
 def _event(message: Message) -> Event:
     data = message.get("data")

@@ -16,13 +16,7 @@ import pytest
 from kvmctl.driver.vmprocess import ProcessIdentity
 from tests.conftest import SessionDaemon
 from tests.driver.guests import fake_xml, monitor_xml
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+from tests.driver.waiting import wait_until
 
 
 @pytest.mark.kvm
