@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kvmctl.vmm.chardev import FdChardev
 from kvmctl.vmm.control import Command, Handler, QmpError, QmpServer
+from kvmctl.vmm.firmware import has_acpi
 from kvmctl.vmm.lifecycle import Lifecycle, NeedsReset, RunState
 from kvmctl.vmm.machine import Machine
 
@@ -65,6 +66,8 @@ def register(
         "query-kvm": lambda: {"enabled": True, "present": True},
         "query-commands": lambda: [{"name": name} for name in ("qmp_capabilities", *server.commands)],
     }
+    if has_acpi(domain):
+        commands["system_powerdown"] = lifecycle.powerdown
     for name, call in commands.items():
         server.commands[name] = Command(_without_arguments(call))
 

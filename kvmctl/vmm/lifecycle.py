@@ -92,6 +92,11 @@ class Lifecycle:
         else:
             self.state = RunState.PRELAUNCH
 
+    def powerdown(self) -> None:
+        """Press the power button; what follows is the guest's."""
+        self._emit("POWERDOWN", {})
+        self._machine.press_power_button()
+
     def quit(self, reason: str) -> None:
         """End the guest from outside: `reason` is host-qmp-quit or host-signal."""
         if not self._finished:

@@ -9,13 +9,14 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from kvmctl.vmm import boot
+from kvmctl.vmm import boot, firmware
 from kvmctl.vmm.boot import flat
 from kvmctl.vmm.boot.image import BzImage, recognise
 from kvmctl.vmm.boot.source import FileSource
 from kvmctl.vmm.bus.io import IoBus
 from kvmctl.vmm.devices import BOARD
 from kvmctl.vmm.devices.platform import CharBackend, Device, Platform, PowerRequest, Timer
+from kvmctl.vmm.devices.pm import PowerManagement
 from kvmctl.vmm.emulator import Emulator
 from kvmctl.vmm.emulator.cpu import KvmCpu
 from kvmctl.vmm.kvm import abi, cpuid
@@ -162,6 +163,7 @@ class Machine:
             cmdline,
             cache_dir=self._files.cache_dir,
             vcpus=self.domain.vcpus,
+            rsdp=firmware.write_tables(self.domain, self.memory),
         )
         start_at(self.vcpus[0], entry)
         self._quirks.prepare_start(self.memory, self.vcpus[0])
@@ -192,6 +194,13 @@ class Machine:
         with self.bus.lock:
             event, self._event = self._event, None
         return event
+
+    def press_power_button(self) -> None:
+        """Ask the guest to power off; a guest that stands still hears of it when it runs again."""
+        with self.bus.lock:
+            for device in self._devices:
+                if isinstance(device, PowerManagement):
+                    device.press_power_button()
 
     def reset(self) -> None:
         """Back to the first instruction of a freshly loaded guest; the vCPUs stay parked."""

@@ -399,12 +399,12 @@ class TestPower:
 
     def test_s5(self) -> None:
         requests: list[PowerRequest] = []
-        pm = PowerManagement(requests.append)
-        pm.write(0, 2, 0x3400)
+        pm = PowerManagement(requests.append, lambda _level: None, FakeTimer)
+        pm.write(4, 2, 0x3400)
         assert requests == []
-        pm.write(0, 2, 0x2000)
+        pm.write(4, 2, 0x2000)
         assert requests == [PowerRequest.POWEROFF]
-        assert not pm.read(0, 2) & 0x2000
+        assert not pm.read(4, 2) & 0x2000
 
 
 class Recorder:

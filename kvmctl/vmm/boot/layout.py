@@ -24,6 +24,11 @@ STRUCTURES_END: Final = COMMAND_LINE + COMMAND_LINE_MAX
 
 EBDA: Final = 0x9FC00
 VGA_HOLE: Final = 0xA0000
+ACPI_TABLES: Final = 0xE0000
+ACPI_NVS: Final = 0xEF000
+"""Memory that the operating system keeps across sleep: the FACS."""
 BIOS: Final = 0xF0000
+RSDP: Final = BIOS
+"""Where a search of the BIOS area finds it, too (ACPI specification 6.5, 5.2.5.1)."""
 HIGH_MEMORY: Final = 0x100000
 FLAT_STACK_TOP: Final = 0x9F000

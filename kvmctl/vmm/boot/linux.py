@@ -36,6 +36,8 @@ _LOADER_UNDEFINED: Final = 0xFF
 _LOADED_HIGH: Final = 1
 _E820_RAM: Final = 1
 _E820_RESERVED: Final = 2
+_E820_ACPI: Final = 3
+_E820_NVS: Final = 4
 _E820_ENTRY: Final = struct.Struct("<QQI")
 
 # A bare vmlinux has no setup header: what x86-64 kernels of today state there
@@ -136,20 +138,25 @@ def _zero_page(memory: GuestMemory, setup: BzImage | None, ramdisk: tuple[int, i
     struct.pack_into("<I", page, _RAMDISK_IMAGE, ramdisk[0])
     struct.pack_into("<I", page, _RAMDISK_SIZE, ramdisk[1])
     struct.pack_into("<I", page, _CMD_LINE_PTR, layout.COMMAND_LINE)
-    entries = e820(memory)
+    entries = e820(memory, acpi=rsdp != 0)
     page[_E820_ENTRIES] = len(entries)
     for number, entry in enumerate(entries):
         _E820_ENTRY.pack_into(page, _E820_TABLE + number * _E820_ENTRY.size, *entry)
     return bytes(page)
 
 
-def e820(memory: GuestMemory) -> list[tuple[int, int, int]]:
+def e820(memory: GuestMemory, *, acpi: bool) -> list[tuple[int, int, int]]:
     """(address, size, type): RAM without the PC's holes below 1 MiB; the hole below 4 GiB is in no entry."""
     entries = [
         (0, layout.EBDA, _E820_RAM),
         (layout.EBDA, layout.VGA_HOLE - layout.EBDA, _E820_RESERVED),
-        (layout.BIOS, layout.HIGH_MEMORY - layout.BIOS, _E820_RESERVED),
     ]
+    if acpi:
+        entries += [
+            (layout.ACPI_TABLES, layout.ACPI_NVS - layout.ACPI_TABLES, _E820_ACPI),
+            (layout.ACPI_NVS, layout.BIOS - layout.ACPI_NVS, _E820_NVS),
+        ]
+    entries.append((layout.BIOS, layout.HIGH_MEMORY - layout.BIOS, _E820_RESERVED))
     for start, size in memory.e820():
         first = max(start, layout.HIGH_MEMORY)
         entries.append((first, start + size - first, _E820_RAM))

@@ -1,0 +1,61 @@
+"""Machines to describe in tables, and the tables taken out of guest memory again."""
+
+from __future__ import annotations
+
+import struct
+from dataclasses import replace
+
+from kvmctl.vmm.boot import acpi
+
+BOARD = acpi.Board(
+    cpus=4,
+    online=4,
+    power=acpi.PowerBlock(event=0x600, control=0x604, timer=0x608, sci=9, s5_sleep_type=0),
+    reset_port=0xCF9,
+    reset_value=6,
+    rtc_port=0x70,
+    rtc_irq=8,
+    rtc_century=0x32,
+    uarts=(acpi.Uart(1, 0x3F8, 4), acpi.Uart(2, 0x2F8, 3)),
+    keyboard_controller=True,
+)
+LARGEST = replace(
+    BOARD,
+    cpus=255,
+    online=255,
+    uarts=(*BOARD.uarts, acpi.Uart(3, 0x3E8, 4), acpi.Uart(4, 0x2E8, 3)),
+)
+SMALLEST = replace(BOARD, cpus=1, online=1, uarts=(), keyboard_controller=False)
+BOARDS = {"usual": BOARD, "largest": LARGEST, "smallest": SMALLEST}
+
+
+class Tables:
+    """What `acpi.build` has written, found as an operating system finds it."""
+
+    def __init__(self, board: acpi.Board) -> None:
+        self.written: dict[int, bytes] = {}
+        self.rsdp_address = acpi.build(board, self._write)
+        self.rsdp = self.written[self.rsdp_address]
+        self.xsdt = self.at(struct.unpack_from("<Q", self.rsdp, 24)[0])
+        count = (len(self.xsdt) - 36) // 8
+        self.listed = [self.at(address) for address in struct.unpack_from(f"<{count}Q", self.xsdt, 36)]
+        self.fadt = self["FACP"]
+        self.dsdt = self.at(struct.unpack_from("<Q", self.fadt, 140)[0])
+        self.facs = self.at(struct.unpack_from("<I", self.fadt, 36)[0])
+
+    def _write(self, address: int, data: bytes) -> None:
+        assert address % 16 == 0
+        for start, other in self.written.items():
+            assert address + len(data) <= start or start + len(other) <= address, "tables overlap"
+        self.written[address] = bytes(data)
+
+    def at(self, address: int) -> bytes:
+        return self.written[address]
+
+    def __getitem__(self, signature: str) -> bytes:
+        (found,) = (table for table in self.listed if table[:4] == signature.encode())
+        return found
+
+    def all(self) -> list[bytes]:
+        """Every table with the common header."""
+        return [self.xsdt, self.dsdt, *self.listed]
