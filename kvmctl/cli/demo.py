@@ -193,6 +193,6 @@ def demo(
             start_domain(connection, domain, console=True, paused=False)
         return
     if not running:
-        start_domain(connection, domain, console=False, paused=True)
+        domain.createWithFlags(libvirt.VIR_DOMAIN_START_PAUSED)
     _show(connection, domain, fresh=not running, until=until, monitor=kernel is None)
     say(f"\nThe guest of {name} has ended; `kvmctl list --all` shows what stays of it.")
