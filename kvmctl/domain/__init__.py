@@ -3,7 +3,17 @@
 from kvmctl.domain.defaults import inactive, with_defaults
 from kvmctl.domain.document import format, parse, validate
 from kvmctl.domain.errors import DomainError, ErrorKind, Finding
-from kvmctl.domain.model import Chardev, ChardevLog, Clock, Controller, Devices, Domain, Memballoon, Os
+from kvmctl.domain.model import (
+    Chardev,
+    ChardevLog,
+    Clock,
+    Controller,
+    Devices,
+    Domain,
+    Memballoon,
+    Os,
+    Quirks,
+)
 
 __all__ = [
     "Chardev",
@@ -17,6 +27,7 @@ __all__ = [
     "Finding",
     "Memballoon",
     "Os",
+    "Quirks",
     "format",
     "inactive",
     "parse",

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from kvmctl.domain.binding import always, flags, many, one, size, value, verbatim
 from kvmctl.domain.codecs import ABSOLUTE_PATH, LINE, ON_OFF, TEXT, UINT, UUID_TEXT, WORD, choice
+from kvmctl.domain.names import NAMESPACE
 
 _LIFECYCLE = choice("destroy", "restart", "preserve")
 
@@ -94,6 +95,13 @@ class Devices:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Quirks:
+    """Our own, beside libvirt's elements: whether the guest gets what only this kind of host needs."""
+
+    state: bool = value("@state", ON_OFF)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Domain:
     """formatdomain, "Element and attribute overview"."""
 
@@ -116,6 +124,7 @@ class Domain:
     on_reboot: str = value("on_reboot", _LIFECYCLE, default="restart")
     on_crash: str = value("on_crash", _LIFECYCLE, default="destroy")
     devices: Devices = one("devices", Devices, default=Devices())
+    quirks: Quirks | None = one(f"{{{NAMESPACE}}}quirks", Quirks, default=None)
 
     @property
     def clock_offset(self) -> str:

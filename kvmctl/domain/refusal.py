@@ -11,6 +11,7 @@ from kvmctl.domain.advice import advice
 from kvmctl.domain.binding import Bound, Value
 from kvmctl.domain.codecs import BadValueError, Choice
 from kvmctl.domain.errors import DomainError, ErrorKind
+from kvmctl.domain.names import NAMESPACE
 
 _LONGEST_QUOTE = 80
 
@@ -50,14 +51,16 @@ class Place:
 def refused_name(place: Place, tag: str, allowed: list[str]) -> DomainError:
     """The outcome for a name without a declaration: known to libvirt, or not even that."""
     name = etree.QName(tag)
+    siblings = [etree.QName(other) for other in allowed]
+    names = [other.localname for other in siblings if other.namespace == name.namespace]
     if known.is_known(place.names) or name.namespace in known.NAMESPACES:
         return _unsupported(place, place.subject, advice(place.names))
-    if name.namespace:
+    if name.namespace and name.namespace != NAMESPACE:
         expected = f"nothing of the namespace '{quoted(name.namespace)}'"
-    elif close := get_close_matches(name.localname[:_LONGEST_QUOTE], allowed, 1):
+    elif close := get_close_matches(name.localname[:_LONGEST_QUOTE], names, 1):
         expected = f"did you mean '{close[0]}'?"
-    elif allowed:
-        expected = f"expected {_listed(allowed)}"
+    elif names:
+        expected = f"expected {_listed(names)}"
     else:
         expected = "nothing is expected here"
     return place.error(ErrorKind.XML_DETAIL, f"unknown {place.subject} {place}: {expected}")

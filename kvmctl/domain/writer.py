@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kvmctl.domain.binding import Bound, Flags, Nested, Shape, Size, Value, Verbatim, shape_of
+from kvmctl.domain.names import NAMESPACE, PREFIX, prefixed
 from kvmctl.domain.units import whole_kib
 
 _TEXT = {"&": "&amp;", "<": "&lt;", ">": "&gt;", "'": "&apos;", '"': "&quot;", "\r": "&#13;"}
@@ -47,7 +48,10 @@ def write(value: Any, *, live: bool) -> str:
 
 
 def _object(name: str, value: Any, shape: Shape, live: bool) -> Node:
-    node = Node(name)
+    node = Node(prefixed(name))
+    if node.name != name:
+        # Declared here and not at the root, or metadata that is kept as it is would take it over.
+        node.attributes[f"xmlns:{PREFIX}"] = NAMESPACE
     _fill(node, value, shape, live)
     return node
 

@@ -51,7 +51,7 @@ class Schema:
 
     def _places(self, pattern: etree._Element, path: str, found: set[str]) -> None:
         for part in pattern.iterchildren("*"):
-            name = part.get("name")
+            name = _name(part)
             if part.tag == f"{_RNG}ref":
                 self._places(self._defines[name or ""], path, found)
             elif part.tag in (f"{_RNG}element", f"{_RNG}attribute"):
@@ -84,7 +84,7 @@ class Schema:
         match part.tag.removeprefix(_RNG):
             case "element":
                 inside = self._group(draw, part, depth + 1)
-                return Content(items=[_element(part.get("name") or draw(_NAMES), inside)])
+                return Content(items=[_element(_name(part) or draw(_NAMES), inside)])
             case "attribute":
                 inside = self._group(draw, part, depth)
                 text = "".join(str(item) for item in inside.items)
@@ -114,6 +114,13 @@ class Schema:
                 return Content()
             case other:
                 raise NotImplementedError(other)
+
+
+
+def _name(part: etree._Element) -> str | None:
+    """Of an element, an attribute or a reference, with the namespace of its own, if it has one."""
+    name, namespace = part.get("name"), part.get("ns")
+    return f"{{{namespace}}}{name}" if namespace else name
 
 
 _NAMES = st.sampled_from(["a", "b", "{urn:x}c"])

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import strategies as st
 from lxml import etree
 
-from kvmctl.domain import Chardev, ChardevLog, Clock, Controller, Devices, Domain, Memballoon, Os
+from kvmctl.domain import Chardev, ChardevLog, Clock, Controller, Devices, Domain, Memballoon, Os, Quirks
 from kvmctl.domain.units import KIB
 from tests.domain.documents import FULL
 
@@ -93,6 +93,7 @@ def domains(draw: st.DrawFn) -> Domain:
         on_reboot=draw(LIFECYCLE),
         on_crash=draw(LIFECYCLE),
         devices=draw(devices()),
+        quirks=draw(st.none() | st.builds(Quirks, state=st.booleans())),
     )
 
 
