@@ -140,7 +140,7 @@ class _Vmm:
         install_kick_handler()
         sys.setswitchinterval(_SWITCH_SECONDS)
         kvm = Kvm.open() if self._resources.kvm_fd is None else Kvm(self._resources.kvm_fd)
-        quirks = detect()
+        quirks = detect(wanted=self._domain.quirks is None or self._domain.quirks.state)
         log.info("guest %s on %s, host quirks: %s", self._domain.name, PROGRAM, quirks.name)
 
         def guest_stopped() -> None:

@@ -137,19 +137,6 @@ def test_other_hosts_keep_their_cpuid() -> None:
     assert quirks.pit_reinject
 
 
-@pytest.mark.parametrize(
-    ("module", "flags", "expected"),
-    [(True, "fpu sse", True), (True, "fpu vmx", False), (True, "svm", False), (False, "fpu", False)],
-)
-def test_pvm_detection(tmp_path: Path, module: bool, flags: str, expected: bool) -> None:
-    module_path = tmp_path / "kvm_pvm"
-    if module:
-        module_path.mkdir()
-    cpuinfo = tmp_path / "cpuinfo"
-    cpuinfo.write_text(f"processor\t: 0\nflags\t\t: {flags}\nbugs\t\t:\n")
-    assert pvm.detected(module_path, cpuinfo) is expected
-
-
 def test_a_descriptor_that_is_not_kvm() -> None:
     fd = os.open("/dev/null", os.O_RDWR)
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from kvmctl.host import kind
 from kvmctl.vmm.kvm.cpuid import CpuidEntry
 
 if TYPE_CHECKING:
@@ -30,8 +31,10 @@ class Quirks:
         """A last touch to the boot processor, when it is ready for the first instruction."""
 
 
-def detect() -> Quirks:
-    """The quirks of the host that this process runs on."""
-    from kvmctl.vmm.quirks import pvm
+def detect(*, wanted: bool = True) -> Quirks:
+    """The quirks of the host that this process runs on; none unless they are `wanted`."""
+    if not wanted or kind.detect().kind is not kind.Kind.PVM:
+        return Quirks()
+    from kvmctl.vmm.quirks.pvm import PvmQuirks
 
-    return pvm.PvmQuirks() if pvm.detected() else Quirks()
+    return PvmQuirks()

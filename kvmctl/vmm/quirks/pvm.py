@@ -1,10 +1,12 @@
-"""PVM: a KVM without hardware virtualization, where the guest's ring 0 runs in KVM's instruction emulator."""
+"""PVM: a KVM without hardware virtualization, where the guest's ring 0 runs in KVM's instruction emulator.
+
+What is done here is listed, for people, in kvmctl.host.kind.QUIRKS.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kvmctl.vmm.kvm.cpuid import KVM_FEATURES_LEAF, CpuidEntry
@@ -13,9 +15,6 @@ from kvmctl.vmm.quirks import Quirks
 if TYPE_CHECKING:
     from kvmctl.vmm.kvm.vcpu import Vcpu
     from kvmctl.vmm.memory import GuestMemory
-
-_MODULE: Final = Path("/sys/module/kvm_pvm")
-_CPUINFO: Final = Path("/proc/cpuinfo")
 
 # Leaves 7 and 0xD cannot be masked there; a guest that is told of no leaf beyond 4 does not look at them.
 _MAX_LEAF: Final = 4
@@ -37,15 +36,6 @@ _TSS_GPA: Final = 0x1_0000
 _TSS_IO_MAP_BASE: Final = 0x66
 _TSS_IO_MAP: Final = 0x68
 _TSS_SIZE: Final = _TSS_IO_MAP + 0x1_0000 // 8 + 1
-
-
-def detected(module: Path = _MODULE, cpuinfo: Path = _CPUINFO) -> bool:
-    """Whether /dev/kvm is PVM's: its module is there and the CPU shows neither VMX nor SVM."""
-    if not module.exists():
-        return False
-    with cpuinfo.open() as lines:
-        flags = next((line for line in lines if line.startswith("flags")), "").split()
-    return "vmx" not in flags and "svm" not in flags
 
 
 class PvmQuirks(Quirks):
