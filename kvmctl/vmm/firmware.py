@@ -5,13 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from kvmctl.vmm.boot import acpi
-from kvmctl.vmm.devices import BOARD, i8042, pm, resetport, rtc, serial
+from kvmctl.vmm.bus import pci, pciconfig
+from kvmctl.vmm.devices import BOARD, i8042, pcihost, pm, resetport, rtc, serial
 from kvmctl.vmm.memory import GuestMemory
 
 if TYPE_CHECKING:
     from kvmctl.domain import Domain
 
 NO_TABLES: Final = 0
+_PCI: Final = acpi.PciRoot(
+    ecam=pciconfig.ECAM_BASE,
+    ecam_size=pciconfig.ECAM_SIZE,
+    window=pci.MMIO_WINDOW,
+    window_size=pci.MMIO_WINDOW_END - pci.MMIO_WINDOW,
+    gsis=pci.LEVEL_TRIGGERED_GSIS,
+)
 
 
 def has_acpi(domain: Domain) -> bool:
@@ -39,4 +47,5 @@ def board(domain: Domain) -> acpi.Board:
         rtc_century=rtc.CENTURY,
         uarts=tuple(acpi.Uart(port + 1, *serial.PORTS[port]) for port in sorted(ports)),
         keyboard_controller=i8042.attach in BOARD,
+        pci=_PCI if pcihost.attach in BOARD else None,
     )

@@ -19,8 +19,12 @@ BOARD = acpi.Board(
     uarts=(acpi.Uart(1, 0x3F8, 4), acpi.Uart(2, 0x2F8, 3)),
     keyboard_controller=True,
 )
+PCI = acpi.PciRoot(
+    ecam=0xE000_0000, ecam_size=1 << 20, window=0xC000_0000, window_size=0x2000_0000, gsis=(10, 11)
+)
 LARGEST = replace(
     BOARD,
+    pci=PCI,
     cpus=255,
     online=255,
     uarts=(*BOARD.uarts, acpi.Uart(3, 0x3E8, 4), acpi.Uart(4, 0x2E8, 3)),

@@ -13,7 +13,7 @@ from kvmctl.domain import parse, with_defaults
 from kvmctl.vmm import firmware
 from kvmctl.vmm.boot import acpi, layout
 from kvmctl.vmm.memory import GuestMemory
-from tests.vmm.acpi.boards import BOARD, BOARDS, Tables
+from tests.vmm.acpi.boards import BOARD, BOARDS, LARGEST, Tables
 
 IASL = shutil.which("iasl")
 
@@ -69,6 +69,7 @@ def test_madt(board: acpi.Board) -> None:
         struct.pack("<BBBBII", 1, 12, 0, 0, 0xFEC00000, 0),
         struct.pack("<BBBBIH", 2, 10, 0, 0, 2, 0),
         struct.pack("<BBBBIH", 2, 10, 0, 9, 9, 0xD),
+        *(struct.pack("<BBBBIH", 2, 10, 0, gsi, gsi, 0xD) for gsi in (board.pci.gsis if board.pci else ())),
         struct.pack("<BBBHB", 4, 6, 0xFF, 0, 1),
     ]
 
@@ -85,6 +86,15 @@ def test_fadt() -> None:
     assert not flags & 1 << 20, "not hardware-reduced"
     assert struct.unpack_from("<BBBBQB", fadt, 116) == (1, 8, 0, 1, 0xCF9, 6)
     assert struct.unpack_from("<H", fadt, 109)[0] & 2, "an i8042"
+
+
+def test_mcfg() -> None:
+    tables = Tables(LARGEST)
+    assert struct.unpack("<8xQHBB4x", tables["MCFG"][36:]) == (0xE0000000, 0, 0, 0)
+    assert b"PCI0" in tables.dsdt
+    without = Tables(BOARD)
+    assert [table[:4] for table in without.listed] == [b"FACP", b"APIC"]
+    assert b"PCI0" not in without.dsdt
 
 
 def test_domain_without_acpi_has_no_tables() -> None:

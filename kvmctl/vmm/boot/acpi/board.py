@@ -26,6 +26,20 @@ class PowerBlock:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PciRoot:
+    """The one host bridge, with bus 0 behind it."""
+
+    ecam: int
+    """Configuration space by memory accesses (PCI Express Base Specification 7.2.2)."""
+    ecam_size: int
+    window: int
+    """Where BARs may lie."""
+    window_size: int
+    gsis: tuple[int, ...]
+    """Pin A of slot n is wired to number n modulo how many there are."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
     """One machine."""
 
@@ -41,3 +55,4 @@ class Board:
     rtc_century: int
     uarts: tuple[Uart, ...]
     keyboard_controller: bool
+    pci: PciRoot | None = None

@@ -5,13 +5,20 @@ from __future__ import annotations
 from typing import Final
 
 from kvmctl.vmm.boot.acpi import aml
-from kvmctl.vmm.boot.acpi.board import Board, Uart
-from kvmctl.vmm.boot.acpi.resources import io, irq, template
+from kvmctl.vmm.boot.acpi.board import Board, PciRoot, Uart
+from kvmctl.vmm.boot.acpi.resources import Space, io, irq, memory32_fixed, template, window
 
 _PROCESSOR: Final = "ACPI0007"
 _UART_16550A: Final = "PNP0501"
 _REAL_TIME_CLOCK: Final = "PNP0B00"
 _MOTHERBOARD: Final = "PNP0C02"
+_PCI_EXPRESS_ROOT: Final = "PNP0A08"
+_PCI_ROOT: Final = "PNP0A03"
+_PCI_CONFIG_PORTS: Final = 0xCF8
+_PCI_CONFIG_PORTS_SIZE: Final = 8
+_PCI_SLOTS: Final = 32
+_PIN_A: Final = 0
+_ECAM_BUS_SIZE: Final = 1 << 20
 _UART_PORTS: Final = 8
 _RTC_PORTS: Final = 2
 _POWER_PORTS: Final = 16
@@ -25,6 +32,8 @@ def definitions(board: Board) -> bytes:
         _clock(board),
         _motherboard(board),
     ]
+    if board.pci is not None:
+        devices.append(_pci_root(board.pci))
     return aml.scope("\\_SB", *devices) + _soft_off(board.power.s5_sleep_type)
 
 
@@ -54,13 +63,44 @@ def _clock(board: Board) -> bytes:
 
 
 def _motherboard(board: Board) -> bytes:
-    """Ports that no device driver may take."""
-    ports = template(io(board.power.event, _POWER_PORTS), io(board.reset_port, 1))
+    """What no device driver may take."""
+    taken = [io(board.power.event, _POWER_PORTS)]
+    if board.pci is not None:
+        # PCI Firmware Specification 3.0, 4.1.2: an operating system uses ECAM only when it is reserved here.
+        taken.append(memory32_fixed(board.pci.ecam, board.pci.ecam_size))
     return aml.device(
         "MBRD",
         aml.name("_HID", aml.eisa_id(_MOTHERBOARD)),
         aml.name("_UID", aml.integer(0)),
-        aml.name("_CRS", ports),
+        aml.name("_CRS", template(*taken)),
+    )
+
+
+def _pci_root(root: PciRoot) -> bytes:
+    return aml.device(
+        "PCI0",
+        aml.name("_HID", aml.eisa_id(_PCI_EXPRESS_ROOT)),
+        aml.name("_CID", aml.eisa_id(_PCI_ROOT)),
+        aml.name("_UID", aml.integer(0)),
+        aml.name("_SEG", aml.integer(0)),
+        aml.name("_BBN", aml.integer(0)),
+        aml.name(
+            "_CRS",
+            template(
+                window(Space.BUS, 2, 0, root.ecam_size // _ECAM_BUS_SIZE),
+                io(_PCI_CONFIG_PORTS, _PCI_CONFIG_PORTS_SIZE),
+                window(Space.MEMORY, 4, root.window, root.window_size),
+            ),
+        ),
+        aml.name("_PRT", aml.package(*(_pin_route(root, slot) for slot in range(_PCI_SLOTS)))),
+    )
+
+
+def _pin_route(root: PciRoot, slot: int) -> bytes:
+    """A _PRT entry (6.2.13) for every function of a slot: address, pin, no link device, GSI."""
+    gsi = root.gsis[slot % len(root.gsis)]
+    return aml.package(
+        aml.integer(slot << 16 | 0xFFFF), aml.integer(_PIN_A), aml.integer(0), aml.integer(gsi)
     )
 
 

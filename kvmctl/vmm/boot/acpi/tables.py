@@ -8,7 +8,7 @@ from typing import Final
 
 from kvmctl.vmm.boot import layout
 from kvmctl.vmm.boot.acpi import dsdt
-from kvmctl.vmm.boot.acpi.board import Board
+from kvmctl.vmm.boot.acpi.board import Board, PciRoot
 
 _OEM: Final = b"KVMCTL"
 _OEM_TABLE: Final = b"KVMCTL  "
@@ -50,6 +50,8 @@ _BOOT_NO_VGA: Final = 1 << 2
 
 # Generic Address Structure (5.2.3.2)
 _SPACE_IO: Final = 1
+
+_ECAM_BUS_SIZE: Final = 1 << 20
 
 # MADT (5.2.12)
 _MADT_REVISION: Final = 5
@@ -107,6 +109,8 @@ def build(board: Board, write: Callable[[int, bytes], None]) -> int:
     write(layout.ACPI_NVS, _facs())
     definitions = place(table(b"DSDT", 2, dsdt.definitions(board)))
     addresses = [place(_fadt(board, definitions)), place(_madt(board))]
+    if board.pci is not None:
+        addresses.append(place(_mcfg(board.pci)))
     xsdt = place(table(b"XSDT", 1, struct.pack(f"<{len(addresses)}Q", *addresses)))
     write(layout.RSDP, _rsdp(xsdt))
     return layout.RSDP
@@ -172,6 +176,7 @@ def _madt(board: Board) -> bytes:
         struct.pack("<BBBBII", 1, 12, _IO_APIC_ID, 0, _IO_APIC_ADDRESS, 0),
         _override(_TIMER_IRQ, _TIMER_PIN, 0),
         _override(board.power.sci, board.power.sci, _LEVEL_ACTIVE_HIGH),
+        *(_override(gsi, gsi, _LEVEL_ACTIVE_HIGH) for gsi in (board.pci.gsis if board.pci else ())),
         struct.pack("<BBBHB", 4, 6, _ALL_PROCESSORS, 0, _NMI_INPUT),
     ]
     return table(b"APIC", _MADT_REVISION, b"".join(entries))
@@ -180,3 +185,9 @@ def _madt(board: Board) -> bytes:
 def _override(irq: int, gsi: int, flags: int) -> bytes:
     """Interrupt Source Override (5.2.12.5): how an ISA interrupt is wired that is not wired one to one."""
     return struct.pack("<BBBBIH", 2, 10, 0, irq, gsi, flags)
+
+
+def _mcfg(root: PciRoot) -> bytes:
+    """Where ECAM is (PCI Firmware Specification 3.0, 4.1.2): segment 0, from bus 0 on."""
+    last_bus = root.ecam_size // _ECAM_BUS_SIZE - 1
+    return table(b"MCFG", 1, struct.pack("<8xQHBB4x", root.ecam, 0, 0, last_bus))

@@ -1,0 +1,39 @@
+/* An /init whose one system call powers the machine off: reboot(2) with RB_POWER_OFF.
+ *
+ * 32-bit code, and the call goes through the vDSO (AT_SYSINFO): where KVM runs without hardware
+ * virtualization that is the one way into the kernel that works, and the call must not return.
+ */
+        .code32
+        .set AT_SYSINFO, 32
+        .set SYS_REBOOT, 88
+        /* linux/reboot.h */
+        .set MAGIC1, 0xfee1dead
+        .set MAGIC2, 672274793
+        .set POWER_OFF, 0x4321fedc
+
+        .text
+        .globl _start
+_start:
+        /* i386 psABI, "Process Initialization": argc, argv, 0, environment, 0, auxiliary vector */
+        movl (%esp), %ecx
+        leal 8(%esp, %ecx, 4), %esi
+environment:
+        lodsl
+        testl %eax, %eax
+        jnz environment
+auxiliary:
+        movl (%esi), %eax
+        movl 4(%esi), %edi
+        addl $8, %esi
+        cmpl $AT_SYSINFO, %eax
+        je found
+        testl %eax, %eax        /* AT_NULL */
+        jnz auxiliary
+        hlt
+found:
+        movl $SYS_REBOOT, %eax
+        movl $MAGIC1, %ebx
+        movl $MAGIC2, %ecx
+        movl $POWER_OFF, %edx
+        call *%edi
+        hlt
