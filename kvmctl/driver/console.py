@@ -1,7 +1,6 @@
 """Consoles: a client's stream joined to a guest's pty, one session at a time for each."""
 
 import asyncio
-import logging
 import os
 from collections.abc import Callable
 from uuid import UUID
@@ -10,8 +9,6 @@ from kvmctl.domain import Chardev
 from kvmctl.driver.domain import DomainObject
 from kvmctl.driver.errors import failure, not_running, system_failure
 from kvmctl.driver.rpc import ErrorCode, Stream
-
-log = logging.getLogger(__name__)
 
 _CHUNK = 65536
 
@@ -33,27 +30,32 @@ def find_chardev(domain: DomainObject, device: str | None) -> Chardev:
 class Session:
     """One client on one terminal."""
 
-    def __init__(self, terminal: int, stream: Stream) -> None:
+    def __init__(self, terminal: int, stream: Stream, on_released: Callable[["Session"], None]) -> None:
         self._terminal = terminal
         self._stream = stream
+        self._on_released = on_released
         self._taken = False
-        self.task = asyncio.create_task(self._run())
+        self._stop = asyncio.Event()
+        self.released = asyncio.Event()
+        self._task = asyncio.create_task(self._run())
 
     def end(self, *, taken: bool = False) -> None:
+        """By an event, not by cancelling: an ending that has begun has to be carried through."""
         self._taken = taken
-        self.task.cancel()
+        self._stop.set()
 
     async def _run(self) -> None:
-        pumps = [asyncio.create_task(self._to_client()), asyncio.create_task(self._to_guest())]
-        try:
-            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-        except asyncio.CancelledError:
-            log.debug("console session ended by the driver")
-        finally:
-            for pump in pumps:
-                pump.cancel()
-            await asyncio.gather(*pumps, return_exceptions=True)
-            os.close(self._terminal)
+        parts = [
+            asyncio.create_task(part) for part in (self._to_client(), self._to_guest(), self._stop.wait())
+        ]
+        await asyncio.wait(parts, return_when=asyncio.FIRST_COMPLETED)
+        for part in parts:
+            part.cancel()
+        await asyncio.gather(*parts, return_exceptions=True)
+        os.close(self._terminal)
+        # The terminal is free from here on; a client that does not read may take its time over the farewell.
+        self._on_released(self)
+        self.released.set()
         if self._taken:
             await self._stream.abort(
                 failure(ErrorCode.OPERATION_FAILED, "another client took this console over")
@@ -110,12 +112,11 @@ class Consoles:
         if chardev.tty is None:
             raise failure(ErrorCode.INTERNAL_ERROR, f"character device {chardev.alias} has no terminal")
         key = (domain.uuid, chardev.tty)
-        current = self._sessions.get(key)
-        if current is not None:
+        while (current := self._sessions.get(key)) is not None:
             if not force:
                 raise failure(ErrorCode.OPERATION_FAILED, "Active console session exists for this domain")
             current.end(taken=True)
-            await asyncio.wait({current.task})
+            await current.released.wait()
         try:
             terminal = os.open(chardev.tty, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
@@ -126,8 +127,7 @@ class Consoles:
         if not run.process.identity.alive():
             os.close(terminal)
             raise not_running()
-        session = self._sessions[key] = Session(terminal, stream)
-        session.task.add_done_callback(lambda _: self._forget(key, session))
+        self._sessions[key] = Session(terminal, stream, lambda session: self._forget(key, session))
 
     def end(self, domain: DomainObject) -> None:
         """The guest is gone. Sessions see the hang-up by themselves and still deliver its last words."""

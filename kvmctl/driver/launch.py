@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import kvmctl.domain
-from kvmctl.domain import Chardev, Domain
+from kvmctl.domain import Chardev, Disk, Domain
 from kvmctl.driver.errors import failure, system_failure
 from kvmctl.driver.monitor import listen
 from kvmctl.driver.paths import Paths, RunFiles
@@ -19,6 +19,8 @@ from kvmctl.driver.rpc import ErrorCode
 from kvmctl.driver.store import uuid_of
 from kvmctl.driver.vmprocess import VmProcess
 from kvmctl.host import kvm, memory
+
+_VMM_ERROR = "kvmctl-vmm: error: "
 
 
 def check(domain: Domain) -> None:
@@ -115,6 +117,29 @@ def open_chardevs(domain: Domain, descriptors: Descriptors) -> Domain:
     return replace(domain, devices=replace(domain.devices, serials=serials, consoles=consoles))
 
 
+def open_disk(disk: Disk, alias: str, descriptors: Descriptors) -> Disk:
+    """Open a disk; O_NONBLOCK so that a FIFO in its place cannot hold up the daemon."""
+    path = disk.source or ""
+    mode = os.O_RDONLY if disk.is_readonly else os.O_RDWR
+    try:
+        descriptors.add(alias, os.open(path, mode | os.O_NONBLOCK | os.O_CLOEXEC))
+    except OSError as error:
+        raise system_failure(error, f"cannot open disk '{path}'") from error
+    kind = os.fstat(descriptors.named[alias]).st_mode
+    if not (stat.S_ISREG(kind) if disk.type == "file" else stat.S_ISBLK(kind)):
+        wanted = "regular file" if disk.type == "file" else "block device"
+        raise failure(ErrorCode.CONFIG_UNSUPPORTED, f"disk '{path}' is not a {wanted}")
+    return replace(disk, alias=alias)
+
+
+def open_disks(domain: Domain, descriptors: Descriptors) -> Domain:
+    disks = tuple(
+        open_disk(disk, f"virtio-disk{number}", descriptors)
+        for number, disk in enumerate(domain.devices.disks)
+    )
+    return replace(domain, devices=replace(domain.devices, disks=disks))
+
+
 def vmm_command(domain: Domain) -> list[str]:
     emulator = domain.devices.emulator
     if emulator is None:
@@ -151,10 +176,17 @@ class LogFile:
 
     def last_line(self) -> str:
         """The last line that the VMM wrote since the start, empty if it said nothing."""
+        return next((line.strip() for line in reversed(self._lines()) if line.strip()), "")
+
+    def last_error(self) -> str:
+        """The VMM's own word on why it cannot run the guest, empty if it left none."""
+        errors = (line for line in reversed(self._lines()) if line.startswith(_VMM_ERROR))
+        return next(errors, "").removeprefix(_VMM_ERROR).strip()
+
+    def _lines(self) -> list[str]:
         with self.path.open("rb") as file:
             file.seek(max(self._begin, self.path.stat().st_size - 65536))
-            lines = file.read().decode(errors="replace").splitlines()
-        return next((line.strip() for line in reversed(lines) if line.strip()), "")
+            return file.read().decode(errors="replace").splitlines()
 
 
 def launch(domain: Domain, paths: Paths) -> Launched:
@@ -175,7 +207,7 @@ def launch(domain: Domain, paths: Paths) -> Launched:
             descriptors.add("initrd", open_boot_file(domain.os.initrd, "initrd"))
         try:
             descriptors.add("qmp", listen(files.qmp).detach())
-            live = open_chardevs(domain, descriptors)
+            live = open_disks(open_chardevs(domain, descriptors), descriptors)
             log = LogFile(paths.domain_log(domain.name))
             stack.callback(log.close)
             text = os.memfd_create("kvmctl-domain")

@@ -39,7 +39,6 @@ from kvmctl.driver.vmprocess import ProcessIdentity, VmProcess
 
 log = logging.getLogger(__name__)
 
-_VMM_ERROR = "kvmctl-vmm: error: "
 _GREETING_SECONDS = 60.0
 _ADOPTION_SECONDS = 5.0
 _RETRY_SECONDS = 5.0
@@ -143,14 +142,11 @@ class Lifecycle:
             self._forget_run(domain, numbered)
             raise
         domain.live = launched.live
-        run = Run(launched.process, autodestroy=CreateFlags.AUTODESTROY in flags)
+        run = domain.run = Run(launched.process, autodestroy=CreateFlags.AUTODESTROY in flags)
+        domain.set_state(State.PAUSED, PausedReason.STARTING_UP)
         try:
             launched.files.pid.write_text(f"{launched.process.pid}\n")
-            monitor = await _first_contact(launched)
-            run.monitor = monitor
-            domain.run = run
-            domain.set_state(State.PAUSED, PausedReason.STARTING_UP)
-            await self.save_status(domain)
+            monitor = run.monitor = await _first_contact(launched)
             if CreateFlags.PAUSED in flags:
                 domain.set_state(State.PAUSED, PausedReason.USER)
             else:
@@ -163,10 +159,14 @@ class Lifecycle:
                 await run.monitor.close()
             domain.run = None
             self._forget_run(domain, launched.live)
-            if isinstance(error, MonitorClosed | TimeoutError):
-                reason = launched.log.last_line().removeprefix(_VMM_ERROR) or _exit_words(launched.process)
+            if run.destroying:
                 raise failure(
-                    ErrorCode.INTERNAL_ERROR, f"cannot start domain '{definition.name}': {reason}"
+                    ErrorCode.OPERATION_ABORTED, f"domain '{definition.name}' was destroyed while it started"
+                ) from error
+            if isinstance(error, MonitorClosed | TimeoutError):
+                raise failure(
+                    ErrorCode.INTERNAL_ERROR,
+                    f"cannot start domain '{definition.name}': {_failure_words(launched)}",
                 ) from error
             raise
         self._events.lifecycle(domain, LifecycleEvent.STARTED, StartedDetail.BOOTED)
@@ -231,6 +231,13 @@ class Lifecycle:
             await self._execute(domain, monitor, "system_powerdown")
 
     async def destroy(self, domain: DomainObject, *, graceful: bool = False) -> None:
+        run = domain.run
+        if run is not None and domain.reason is PausedReason.STARTING_UP:
+            # The start holds the lock; it cleans up and tells its client.
+            run.destroying = True
+            await run.process.stop()
+            async with domain.lock:
+                return
         async with domain.lock:
             run = domain.require_run()
             run.destroying = True
@@ -458,17 +465,22 @@ async def _first_contact(launched: Launched) -> Monitor:
     except OSError as error:
         raise system_failure(error, "cannot connect to the monitor") from error
     finally:
-        contact.cancel()
         end.cancel()
+        contact.cancel()
+        await asyncio.gather(end, contact, return_exceptions=True)
 
 
-def _exit_words(process: VmProcess) -> str:
-    status = process.exit_status
+def _failure_words(launched: Launched) -> str:
+    """Why a VMM ended before its guest ran: in its own words if it left any, else by its exit status."""
+    status = launched.process.exit_status
+    error = launched.log.last_error()
+    if error:
+        return error
     if status is None:
         return "the virtual machine does not answer"
     if status < 0:
         return f"the virtual machine was killed by signal {-status}"
-    return f"the virtual machine ended with status {status}"
+    return launched.log.last_line() or f"the virtual machine ended with status {status}"
 
 
 def _end_of(run: Run) -> ShutoffReason:

@@ -19,7 +19,7 @@ from kvmctl.driver.rpc import ErrorCode
 _REPLY_SECONDS = 30.0
 
 # The library logs every lost connection as an error; for the driver the end of a guest is ordinary.
-logging.getLogger("qemu.qmp").setLevel(logging.CRITICAL)
+logging.getLogger("qemu.qmp").setLevel(logging.CRITICAL + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class Monitor:
                 os.close(directory)
             client = QMPClient(path.stem)
             await asyncio.wait_for(client.connect(connection), timeout)
-        except QMPError as error:
+        except (QMPError, EOFError, ConnectionError) as error:
             connection.close()
             raise MonitorClosed(str(error)) from error
         except BaseException:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from tests.conftest import SessionDaemon, session_daemon
 from tests.driver.guests import FAKE, domain_xml, fake_xml
+from tests.driver.waiting import wait_until
 from tests.vmm.boot import images
 
 
@@ -171,6 +173,20 @@ def test_vmm_fails_to_start(connection: libvirt.virConnect, daemon: SessionDaemo
         "internal error: cannot start domain 'guest': no luck today",
     )
     assert domain.state() == [libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_FAILED]
+    assert not list(daemon.run.glob("guest.*"))
+
+
+@pytest.mark.kvm
+def test_destroyed_while_it_starts(connection: libvirt.virConnect, daemon: SessionDaemon) -> None:
+    domain = connection.defineXML(fake_xml("guest", cmdline="mute"))
+    client = subprocess.Popen(
+        ["virsh", "-c", daemon.uri, "start", "guest"], stderr=subprocess.PIPE, text=True
+    )
+    wait_until((daemon.run / "guest.pid").exists)
+    assert domain.state() == [libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_STARTING_UP]
+    domain.destroy()
+    assert "domain 'guest' was destroyed while it started" in client.communicate(timeout=20)[1]
+    assert domain.state()[0] == libvirt.VIR_DOMAIN_SHUTOFF
     assert not list(daemon.run.glob("guest.*"))
 
 

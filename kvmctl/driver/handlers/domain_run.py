@@ -88,14 +88,13 @@ async def domain_shutdown_flags(
 
 @table.answers(Procedure.DOMAIN_REBOOT)
 async def domain_reboot(driver: Driver, _connection: Connection, args: types.DomainRebootArgs) -> None:
-    """A reboot is a request to the guest, for which the machine needs a power button; `reset` needs none."""
+    """A reboot is a request to the guest, which needs a VMM that turns the power off and on again."""
     check_flags(args.flags, _ACPI_POWER_BUTTON, "virDomainReboot")
     domain = driver.find(args.dom)
     domain.require_run()
     raise failure(
         ErrorCode.OPERATION_UNSUPPORTED,
-        f"the machine of domain '{domain.name}' has no ACPI power button to ask the guest to reboot with; "
-        "reset it instead",
+        f"domain '{domain.name}' cannot be asked to reboot yet; reset it instead",
     )
 
 
