@@ -1,0 +1,90 @@
+"""Linux with ACPI: it finds its CPUs in the MADT and starts them, and it powers off by S5."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.guests.linux import cpio
+from tests.guests.linux.fixture import LinuxGuest
+from tests.vmm.boot.test_guest import PATIENCE, output_until
+
+pytestmark = [pytest.mark.kvm, pytest.mark.slow, pytest.mark.timeout(1500)]
+
+POWEROFF_INIT = Path(__file__).with_name("poweroff_init.S")
+
+
+@pytest.fixture(scope="module")
+def poweroff_initrd(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An initramfs whose /init powers off."""
+    directory = tmp_path_factory.mktemp("initrd")
+    compiled, linked = directory / "init.o", directory / "init"
+    subprocess.run(["as", "--32", "-o", compiled, POWEROFF_INIT], check=True)
+    subprocess.run(["ld", "-m", "elf_i386", "-s", "-o", linked, compiled], check=True)
+    console = cpio.character_device("dev/console", 5, 1)
+    archive = cpio.archive([cpio.directory("dev"), console, cpio.program("init", linked.read_bytes())])
+    path = directory / "initramfs.cpio"
+    path.write_bytes(archive)
+    return path
+
+
+@contextmanager
+def linux(
+    directory: Path, guest: LinuxGuest, initrd: Path, vcpus: int, cmdline: str = ""
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Linux with its console on a pipe."""
+    domain = directory / "guest.xml"
+    domain.write_text(f"""
+<domain type='kvm'>
+  <name>acpi-test</name>
+  <memory unit='MiB'>128</memory>
+  <vcpu>{vcpus}</vcpu>
+  <os>
+    <type arch='x86_64'>hvm</type>
+    <kernel>{guest.kernel}</kernel>
+    <initrd>{initrd}</initrd>
+    <cmdline>{guest.cmdline} {cmdline}</cmdline>
+  </os>
+  <features><acpi/></features>
+  <on_reboot>destroy</on_reboot>
+  <devices><serial type='pty'/></devices>
+</domain>
+""")
+    command = [sys.executable, "-m", "kvmctl.vmm", str(domain), "--serial", "stdio"]
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.terminate()
+
+
+def test_linux_powers_off(linux_guest: LinuxGuest, poweroff_initrd: Path, tmp_path: Path) -> None:
+    with linux(tmp_path, linux_guest, poweroff_initrd, 1) as process:
+        console = output_until(process, "guest: poweroff", PATIENCE)
+        assert process.wait(20) == 0
+    for line in (
+        "ACPI: RSDP 0x00000000000F0000",
+        "ACPI: INT_SRC_OVR (bus 0 bus_irq 9 global_irq 9 high level)",
+        "ACPI: Interpreter enabled",
+        "ACPI: PM: (supports S0 S5)",
+        "ACPI: PM: Preparing to enter system sleep state S5",
+        "reboot: Power down",
+    ):
+        assert line in console
+    for complaint in ("ACPI Error", "ACPI Warning", "ACPI BIOS Error", "[Firmware Bug]"):
+        assert complaint not in console
+
+
+def test_linux_starts_all_its_cpus(linux_guest: LinuxGuest, tmp_path: Path) -> None:
+    with linux(tmp_path, linux_guest, linux_guest.initrd, 4) as process:
+        console = output_until(process, "smp: Brought up 1 node, 4 CPUs", PATIENCE)
+    assert "ACPI: Using ACPI (MADT) for SMP configuration information" in console
+    assert "CPU topo: Num. cores per package:     4" in console
+    assert "CPU topo: Allowing 4 present CPUs plus 0 hotplug CPUs" in console
