@@ -5,7 +5,7 @@ from itertools import count
 from uuid import uuid4
 
 from kvmctl.domain.meaning import SERIAL_PORTS
-from kvmctl.domain.model import Chardev, Controller, Devices, Domain
+from kvmctl.domain.model import Chardev, Controller, Devices, Disk, Domain
 
 MACHINE = "pc"
 
@@ -16,7 +16,11 @@ def with_defaults(domain: Domain) -> Domain:
         uuid=domain.uuid or uuid4(),
         current_memory=min(domain.current_memory or domain.memory, domain.memory),
         os=replace(domain.os, machine=domain.os.machine or MACHINE),
-        devices=replace(_paired(domain.devices), controllers=_numbered(domain.devices.controllers)),
+        devices=replace(
+            _paired(domain.devices),
+            controllers=_numbered(domain.devices.controllers),
+            disks=tuple(_with_driver(disk) for disk in domain.devices.disks),
+        ),
     )
 
 
@@ -24,6 +28,7 @@ def inactive(domain: Domain) -> Domain:
     """The domain without what only a running one has: id, aliases, terminals."""
     devices = replace(
         domain.devices,
+        disks=tuple(replace(disk, alias=None) for disk in domain.devices.disks),
         serials=tuple(_inactive_chardev(serial) for serial in domain.devices.serials),
         consoles=tuple(_inactive_chardev(console) for console in domain.devices.consoles),
     )
@@ -49,6 +54,10 @@ def _paired(devices: Devices) -> Devices:
 
 def _numbered(controllers: tuple[Controller, ...]) -> tuple[Controller, ...]:
     return tuple(replace(one, index=0 if one.index is None else one.index) for one in controllers)
+
+
+def _with_driver(disk: Disk) -> Disk:
+    return replace(disk, driver_name="qemu", driver_type="raw", bus="virtio")
 
 
 def _with_ports(serials: tuple[Chardev, ...]) -> tuple[Chardev, ...]:

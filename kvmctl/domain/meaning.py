@@ -7,7 +7,7 @@ from lxml import etree
 
 from kvmctl.domain.binding import Bound, Flags, Nested, Shape, Value, shape_of
 from kvmctl.domain.errors import DomainError, ErrorKind, Finding
-from kvmctl.domain.model import Chardev, Domain
+from kvmctl.domain.model import Chardev, Disk, Domain
 from kvmctl.domain.source import load
 from kvmctl.domain.units import LARGEST_SIZE
 
@@ -19,8 +19,12 @@ SERIAL_PORTS = 4
 """COM1 to COM4."""
 
 
+_SOURCES = {"file": "file", "block": "dev"}
+"""Types of disks and the attribute of <source> that each has."""
+
+
 def findings(domain: Domain) -> list[Finding]:
-    checks = (_name, _memory, _vcpus, _boot, _devices, unwritable)
+    checks = (_name, _memory, _vcpus, _boot, _devices, _disks, unwritable)
     return [finding for check in checks for finding in check(domain)]
 
 
@@ -106,6 +110,27 @@ def _devices(domain: Domain) -> Iterator[Finding]:
         if index or controller.index:
             path = _numbered("/domain/devices/controller", index)
             yield Finding(ErrorKind.CONFIG_UNSUPPORTED, "only USB controller 0 can be absent", path)
+
+
+def _disks(domain: Domain) -> Iterator[Finding]:
+    targets: set[str] = set()
+    for index, disk in enumerate(domain.devices.disks):
+        path = _numbered("/domain/devices/disk", index)
+        if disk.source is None:
+            message = f"disk '{disk.target}' of type='{disk.type}' has no <source {_SOURCES[disk.type]}='…'/>"
+            yield Finding(ErrorKind.XML_ERROR, message, path)
+        yield from _other_source(disk, path)
+        if disk.target in targets:
+            message = f"target '{disk.target}' duplicated for disk sources"
+            yield Finding(ErrorKind.XML_ERROR, message, f"{path}/target/@dev")
+        targets.add(disk.target)
+
+
+def _other_source(disk: Disk, path: str) -> Iterator[Finding]:
+    for kind, name in _SOURCES.items():
+        if kind != disk.type and getattr(disk, name) is not None:
+            message = f"source {name} needs type='{kind}'"
+            yield Finding(ErrorKind.CONFIG_UNSUPPORTED, message, f"{path}/source/@{name}")
 
 
 def _source(chardev: Chardev, path: str) -> Iterator[Finding]:

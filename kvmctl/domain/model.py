@@ -9,7 +9,18 @@ from typing import Self
 from uuid import UUID
 
 from kvmctl.domain.binding import always, flags, many, one, size, value, verbatim
-from kvmctl.domain.codecs import ABSOLUTE_PATH, LINE, ON_OFF, TEXT, UINT, UUID_TEXT, WORD, choice
+from kvmctl.domain.codecs import (
+    ABSOLUTE_PATH,
+    DISK_SERIAL,
+    DISK_TARGET,
+    LINE,
+    ON_OFF,
+    TEXT,
+    UINT,
+    UUID_TEXT,
+    WORD,
+    choice,
+)
 from kvmctl.domain.names import NAMESPACE
 
 _LIFECYCLE = choice("destroy", "restart", "preserve")
@@ -77,6 +88,37 @@ class Controller:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Present:
+    """An element that says something by being there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disk:
+    """formatdomain, "Hard drives, floppy disks, CDROMs": a raw image or a block device, over virtio."""
+
+    type: str = value("@type", choice("file", "block"), default="file", stated=True)
+    device: str = value("@device", choice("disk"), default="disk")
+    driver_name: str | None = value("driver/@name", choice("qemu"), default=None)
+    driver_type: str | None = value("driver/@type", choice("raw"), default=None)
+    discard: str | None = value("driver/@discard", choice("unmap", "ignore"), default=None)
+    file: str | None = value("source/@file", ABSOLUTE_PATH, default=None)
+    dev: str | None = value("source/@dev", ABSOLUTE_PATH, default=None)
+    target: str = value("target/@dev", DISK_TARGET)
+    bus: str | None = value("target/@bus", choice("virtio"), default=None)
+    readonly: Present | None = one("readonly", Present, default=None)
+    serial: str | None = value("serial", DISK_SERIAL, default=None)
+    alias: str | None = value("alias/@name", WORD, default=None, live=always)
+
+    @property
+    def source(self) -> str | None:
+        return self.file if self.type == "file" else self.dev
+
+    @property
+    def is_readonly(self) -> bool:
+        return self.readonly is not None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Memballoon:
     """formatdomain, "Memory balloon device": only the statement that there is none."""
 
@@ -86,6 +128,7 @@ class Memballoon:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Devices:
     emulator: str | None = value("emulator", ABSOLUTE_PATH, default=None)
+    disks: tuple[Disk, ...] = many("disk", Disk)
     controllers: tuple[Controller, ...] = many("controller", Controller)
     serials: tuple[Chardev, ...] = many("serial", Chardev, without=("@tty",))
     consoles: tuple[Chardev, ...] = many(

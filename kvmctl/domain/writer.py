@@ -92,7 +92,7 @@ def _contents(name: str, bound: Bound, value: Any, live: bool) -> "list[Node | s
             shape = shape_of(cls, without)
             nodes = [_object(name, one, shape, live) for one in (item if many else (item,))]
             for node in nodes:
-                node.open = not node.attributes
+                node.open = not node.attributes and bool(shape.children)
             return [*nodes]
         case Size():
             return [Node(name, {"unit": "KiB"}, str(whole_kib(item)))]

@@ -14,12 +14,14 @@ from kvmctl.vmm.boot import flat
 from kvmctl.vmm.boot.image import BzImage, recognise
 from kvmctl.vmm.boot.source import FileSource
 from kvmctl.vmm.bus.io import IoBus
+from kvmctl.vmm.bus.pci import LEVEL_TRIGGERED_GSIS, PciBus
 from kvmctl.vmm.devices import BOARD
-from kvmctl.vmm.devices.platform import CharBackend, Device, Platform, PowerRequest, Timer
+from kvmctl.vmm.devices.platform import CharBackend, Device, Platform, PowerRequest, Storage, Timer
 from kvmctl.vmm.devices.pm import PowerManagement
 from kvmctl.vmm.emulator import Emulator
 from kvmctl.vmm.emulator.cpu import KvmCpu
 from kvmctl.vmm.kvm import abi, cpuid
+from kvmctl.vmm.kvm.irq import MsiRouter
 from kvmctl.vmm.kvm.state import VcpuState
 from kvmctl.vmm.kvm.system import Kvm
 from kvmctl.vmm.kvm.vcpu import Fault, Gate, Vcpu
@@ -102,6 +104,7 @@ class Machine:
         vm.map_memory(self.memory)
         vm.create_irqchip()
         vm.set_gsi_routing(())
+        vm.trigger_by_level(LEVEL_TRIGGERED_GSIS)
         vm.create_pit(reinject=self._quirks.pit_reinject)
         tsc_deadline = bool(self._kvm.check_extension(abi.CAP_TSC_DEADLINE_TIMER))
         supported = self._kvm.supported_cpuid()
@@ -116,17 +119,22 @@ class Machine:
     def add_devices(
         self,
         chardevs: Mapping[str, CharBackend],
+        storage: Mapping[str, Storage],
         timer: Callable[[Callable[[], None]], Timer],
     ) -> None:
         """Put every device of the board's table in."""
         platform = Platform(
             domain=self.domain,
-            ram_size=self.memory.size,
+            memory=self.memory,
             bus=self.bus,
+            pci=PciBus(self.bus.mmio, self._irq_line),
             irq=self._irq_line,
+            msi_vector=MsiRouter(self._vm).vector,
+            ioeventfd=self._vm.ioeventfd,
             timer=timer,
             power=self._power,
             chardev=chardevs.get,
+            storage=storage.__getitem__,
         )
         for attach in BOARD:
             self._devices += attach(platform)

@@ -14,7 +14,7 @@ from kvmctl.vmm.chardev import pty_number
 from kvmctl.vmm.machine import BootFiles, MachineError
 
 if TYPE_CHECKING:
-    from kvmctl.domain import Chardev, Domain
+    from kvmctl.domain import Chardev, Disk, Domain
 
 _STDIN: Final = 0
 _STDOUT: Final = 1
@@ -37,12 +37,17 @@ class Resources:
     boot: BootFiles
     qmp: socket.socket | None
     serials: dict[str, SerialFiles]
+    disks: dict[str, int]
     cleanup: list[Path] = field(default_factory=list)
     """What exists only while the guest does."""
 
 
 def serial_alias(chardev: Chardev, index: int) -> str:
     return chardev.alias or f"serial{index}"
+
+
+def disk_alias(disk: Disk, index: int) -> str:
+    return disk.alias or f"virtio-disk{index}"
 
 
 def from_descriptors(domain: Domain, fds: dict[str, int], cache_dir: Path | None) -> Resources:
@@ -64,10 +69,17 @@ def from_descriptors(domain: Domain, fds: dict[str, int], cache_dir: Path | None
         serials[alias] = SerialFiles(
             fd, fd if chardev.source_type == "pty" else None, fds.get(f"{alias}.log")
         )
+    disks = {}
+    for index, disk in enumerate(domain.devices.disks):
+        alias = disk_alias(disk, index)
+        if alias not in fds:
+            raise MachineError(f"descriptor {alias} is missing")
+        disks[alias] = fds[alias]
     if not stat.S_ISSOCK(os.fstat(fds["qmp"]).st_mode):
         raise MachineError("descriptor qmp is not a socket")
     qmp = socket.socket(fileno=fds["qmp"])
-    return Resources(fds["kvm"], BootFiles(fds["kernel"], fds.get("initrd"), cache_dir), qmp, serials)
+    boot = BootFiles(fds["kernel"], fds.get("initrd"), cache_dir)
+    return Resources(fds["kvm"], boot, qmp, serials, disks)
 
 
 def _check_pty(name: str, fd: int) -> None:
@@ -94,10 +106,15 @@ def open_all(domain: Domain, qmp: Path | None, serial: str | None, cache_dir: Pa
     for index, chardev in enumerate(domain.devices.serials):
         chosen = serial if index == 0 else None
         serials[serial_alias(chardev, index)] = _open_serial(chardev, chosen)
+    disks = {}
+    for index, disk in enumerate(domain.devices.disks):
+        if disk.source is None:
+            raise MachineError(f"disk {disk.target} has no source")
+        flags = os.O_RDONLY if disk.is_readonly else os.O_RDWR
+        disks[disk_alias(disk, index)] = _open(Path(disk.source), flags)
     listening = None if qmp is None else _listen(qmp)
-    return Resources(
-        None, BootFiles(kernel, initrd, cache_dir), listening, serials, [] if qmp is None else [qmp]
-    )
+    boot = BootFiles(kernel, initrd, cache_dir)
+    return Resources(None, boot, listening, serials, disks, [] if qmp is None else [qmp])
 
 
 def _open_serial(chardev: Chardev, chosen: str | None) -> SerialFiles:

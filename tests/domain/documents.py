@@ -29,6 +29,18 @@ lines &amp; more</description>
   <on_crash>restart</on_crash>
   <devices>
     <emulator>/usr/bin/kvmctl-vmm</emulator>
+    <disk type='file' device='disk'>
+      <driver name='qemu' type='raw' discard='unmap'/>
+      <source file='/srv/disk.img'/>
+      <target dev='vda' bus='virtio'/>
+      <serial>A1_b.+- 2</serial>
+      <alias name='virtio-disk0'/>
+    </disk>
+    <disk type='block' device='disk'>
+      <source dev='/dev/sdb'/>
+      <target dev='vdb'/>
+      <readonly/>
+    </disk>
     <controller type='usb' index='0' model='none'/>
     <serial type='pty'>
       <source path='/dev/pts/3'/>

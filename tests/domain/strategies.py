@@ -6,7 +6,19 @@ from typing import Any
 from hypothesis import strategies as st
 from lxml import etree
 
-from kvmctl.domain import Chardev, ChardevLog, Clock, Controller, Devices, Domain, Memballoon, Os, Quirks
+from kvmctl.domain import (
+    Chardev,
+    ChardevLog,
+    Clock,
+    Controller,
+    Devices,
+    Disk,
+    Domain,
+    Memballoon,
+    Os,
+    Present,
+    Quirks,
+)
 from kvmctl.domain.units import KIB
 from tests.domain.documents import FULL
 
@@ -48,6 +60,25 @@ def chardevs(draw: st.DrawFn, target: str) -> Chardev:
 
 
 @st.composite
+def disks(draw: st.DrawFn) -> Disk:
+    kind = draw(st.sampled_from(["file", "block"]))
+    path = draw(PATHS)
+    return Disk(
+        type=kind,
+        driver_name=draw(st.sampled_from([None, "qemu"])),
+        driver_type=draw(st.sampled_from([None, "raw"])),
+        discard=draw(st.sampled_from([None, "unmap", "ignore"])),
+        file=path if kind == "file" else None,
+        dev=path if kind == "block" else None,
+        target=draw(st.text("abz", min_size=1, max_size=2).map("vd".__add__)),
+        bus=draw(st.sampled_from([None, "virtio"])),
+        readonly=draw(st.sampled_from([None, Present()])),
+        serial=draw(st.none() | st.text("aB9_.+- ", min_size=1, max_size=20)),
+        alias=draw(st.none() | ALIASES),
+    )
+
+
+@st.composite
 def devices(draw: st.DrawFn) -> Devices:
     serials = draw(st.lists(chardevs("isa-serial"), max_size=4, unique_by=lambda one: one.target_port))
     model = draw(st.sampled_from([None, "isa-serial"]))
@@ -56,6 +87,7 @@ def devices(draw: st.DrawFn) -> Devices:
     )
     return Devices(
         emulator=draw(st.none() | PATHS),
+        disks=tuple(draw(st.lists(disks(), max_size=2, unique_by=lambda one: one.target))),
         controllers=tuple(draw(st.lists(usb, max_size=1))),
         serials=tuple(replace(one, target_model=model) for one in serials),
         consoles=tuple(draw(st.lists(chardevs("serial"), max_size=1))),

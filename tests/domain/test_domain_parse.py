@@ -12,11 +12,13 @@ from kvmctl.domain import (
     Clock,
     Controller,
     Devices,
+    Disk,
     Domain,
     DomainError,
     ErrorKind,
     Memballoon,
     Os,
+    Present,
 )
 from tests.domain.documents import FULL, SMALL, small
 
@@ -51,6 +53,20 @@ def test_every_field() -> None:
         on_crash="restart",
         devices=Devices(
             emulator="/usr/bin/kvmctl-vmm",
+                disks=(
+                Disk(
+                    type="file",
+                    driver_name="qemu",
+                    driver_type="raw",
+                    discard="unmap",
+                    file="/srv/disk.img",
+                    target="vda",
+                    bus="virtio",
+                    serial="A1_b.+- 2",
+                    alias="virtio-disk0",
+                ),
+                Disk(type="block", dev="/dev/sdb", target="vdb", readonly=Present()),
+            ),
             controllers=(Controller(type="usb", index=0, model="none"),),
             serials=(serial, Chardev(source_type="file", path="/tmp/out", append=True, target_port=1)),
             consoles=(dataclasses.replace(serial, log=None, target_type="serial", target_model=None),),

@@ -23,7 +23,7 @@ def refusal(text: str | bytes) -> DomainError:
 @pytest.mark.parametrize(
     ("text", "path", "advice"),
     [
-        (small(devices="<disk type='file'/>"), "/domain/devices/disk", "<initrd>"),
+        (small(devices="<disk type='network'/>"), "/domain/devices/disk/@type", "type='file'"),
         (small(devices="<interface type='network'/>"), "/domain/devices/interface", "leave it out"),
         (small(devices="<graphics type='vnc'/>"), "/domain/devices/graphics", "<serial type='pty'>"),
         (small(devices="<video/>"), "/domain/devices/video", "<serial type='pty'>"),

@@ -51,6 +51,7 @@ class AddressSpace:
         self._limit = limit
         self._starts: list[int] = []
         self._ranges: list[tuple[int, int, Registers]] = []
+        self._exact: dict[tuple[int, int], Registers] = {}
 
     def add(self, start: int, size: int, registers: Registers) -> None:
         end = start + size
@@ -66,6 +67,12 @@ class AddressSpace:
         self._starts.insert(position, start)
         self._ranges.insert(position, (start, end, registers))
 
+    def add_exact(self, address: int, size: int, registers: Registers) -> None:
+        """Registers that answer accesses of just this size; any other there goes to the ranges."""
+        if (address, size) in self._exact:
+            raise BusError(f"{self._name} {address:#x} has two registers of {size} bytes")
+        self._exact[address, size] = registers
+
     def remove(self, start: int) -> None:
         position = bisect_right(self._starts, start) - 1
         if position < 0 or self._starts[position] != start:
@@ -74,6 +81,9 @@ class AddressSpace:
         del self._ranges[position]
 
     def read(self, address: int, size: int) -> int:
+        exact = self._exact.get((address, size))
+        if exact is not None:
+            return exact.read(0, size)
         position = bisect_right(self._starts, address) - 1
         if position >= 0:
             start, end, registers = self._ranges[position]
@@ -84,6 +94,10 @@ class AddressSpace:
         return sum(self.read(address + byte, 1) << 8 * byte for byte in range(size))
 
     def write(self, address: int, size: int, value: int) -> None:
+        exact = self._exact.get((address, size))
+        if exact is not None:
+            exact.write(0, size, value)
+            return
         position = bisect_right(self._starts, address) - 1
         if position >= 0:
             start, end, registers = self._ranges[position]

@@ -117,11 +117,16 @@ class PciFunction:
         self.config = ConfigSpace()
         self._mmio = mmio
         self._bars: list[_Bar] = []
-        self._watchers = [Watcher(COMMAND, STATUS, self._remap), Watcher(_BAR0, _BAR0 + 4 * _BARS, self._remap)]
+        self._watchers = [
+            Watcher(COMMAND, STATUS, self._remap),
+            Watcher(_BAR0, _BAR0 + 4 * _BARS, self._remap),
+        ]
         self._last_link = _CAPABILITIES
         self._next_capability = _FIRST_CAPABILITY
         self._power_on: bytes | None = None
         self._complained = False
+        self._interrupt = False
+        self._set_pin: Callable[[bool], None] = lambda _level: None
         declare = self.config.declare
         declare(_VENDOR, identity.vendor, 2)
         declare(_DEVICE, identity.device, 2)
@@ -161,9 +166,25 @@ class PciFunction:
         self._next_capability = (offset + 2 + len(body) + 3) // 4 * 4
         return offset
 
-    def use_interrupt_pin(self, gsi: int) -> None:
+    def use_interrupt_pin(self, gsi: int, set_level: Callable[[bool], None]) -> None:
+        """Pin A, wired to `gsi`."""
         self.config.declare(_INTERRUPT_LINE, gsi, 1, writable=0xFF)
         self.config.declare(_INTERRUPT_PIN, 1, 1)
+        self._set_pin = set_level
+        self._watchers.append(Watcher(COMMAND, STATUS, self._update_pin))
+        self._watchers.append(Watcher(STATUS, STATUS + 1, before_read=self._update_status))
+
+    def set_interrupt(self, pending: bool) -> None:
+        """The function's level-triggered interrupt; any thread may call this."""
+        self._interrupt = pending
+        self._update_pin()
+
+    def _update_pin(self) -> None:
+        disabled = self.config.read(COMMAND, 2) & COMMAND_INTX_DISABLE
+        self._set_pin(self._interrupt and not disabled)
+
+    def _update_status(self) -> None:
+        self.config.set_bits(STATUS, STATUS_INTERRUPT, self._interrupt)
 
     def watch(self, watcher: Watcher) -> None:
         self._watchers.append(watcher)
@@ -176,6 +197,7 @@ class PciFunction:
         if self._power_on is not None:
             self.config.restore(self._power_on)
         self._complained = False
+        self.set_interrupt(False)
         self._remap()
 
     # the guest's side

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from kvmctl.vmm.devices import i8042, pm, resetport, rtc, serial
+from kvmctl.vmm.devices import i8042, pcihost, pm, resetport, rtc, serial
 from kvmctl.vmm.devices.platform import Device, Platform
+from kvmctl.vmm.devices.virtio import blk
 
 BOARD: Final[tuple[Callable[[Platform], Sequence[Device]], ...]] = (
     serial.attach,
@@ -17,4 +18,6 @@ BOARD: Final[tuple[Callable[[Platform], Sequence[Device]], ...]] = (
     i8042.attach,
     resetport.attach,
     pm.attach,
+    pcihost.attach,
+    blk.attach,
 )

@@ -16,9 +16,7 @@ _DATA_SIZE: Final = 4
 def attach(platform: Platform) -> list[Device]:
     address = pciconfig.ConfigAddress()
     platform.bus.ports.add_exact(pciconfig.CONFIG_ADDRESS, 4, address)
-    platform.bus.ports.add(
-        pciconfig.CONFIG_DATA, _DATA_SIZE, pciconfig.ConfigData(address, platform.pci)
-    )
+    platform.bus.ports.add(pciconfig.CONFIG_DATA, _DATA_SIZE, pciconfig.ConfigData(address, platform.pci))
     platform.bus.mmio.add(pciconfig.ECAM_BASE, pciconfig.ECAM_SIZE, pciconfig.Ecam(platform.pci))
     bridge = PciFunction(_IDENTITY, platform.bus.mmio)
     platform.pci.add(0, bridge)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 from kvmctl.vmm.bus.io import IoBus
+from kvmctl.vmm.bus.msix import Vector
+from kvmctl.vmm.bus.pci import PciBus
+from kvmctl.vmm.memory import GuestMemory
 
 if TYPE_CHECKING:
     from kvmctl.domain import Domain
@@ -50,16 +53,41 @@ class CharBackend(Protocol):
         """The receiver, once full, takes bytes again."""
 
 
+class Storage(Protocol):
+    """What holds a disk's bytes; any thread may call, and failures are OSError."""
+
+    size: int
+    writable: bool
+
+    def read(self, views: Sequence[memoryview], offset: int) -> None: ...
+    def write(self, views: Sequence[memoryview], offset: int) -> None: ...
+    def flush(self) -> None: ...
+    def discard(self, offset: int, length: int) -> None: ...
+    def write_zeroes(self, offset: int, length: int, *, unmap: bool) -> None: ...
+
+
+class EventDescriptors(Protocol):
+    """Has KVM signal an eventfd on a guest's write, instead of leaving the guest; raises KvmError."""
+
+    def __call__(self, fd: int, address: int, length: int, *, assign: bool) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Platform:
     """Everything of the machine that a device may use."""
 
     domain: Domain
-    ram_size: int
+    memory: GuestMemory
     bus: IoBus
+    pci: PciBus
     irq: Callable[[int], Callable[[bool], None]]
     """irq(gsi) gives the function that sets the level of that interrupt line."""
+    msi_vector: Callable[[], Vector]
+    """A message-signalled interrupt of its own."""
+    ioeventfd: EventDescriptors
     timer: Callable[[Callable[[], None]], Timer]
     power: Callable[[PowerRequest], None]
     chardev: Callable[[str], CharBackend | None]
     """The host end by the alias of the domain's device."""
+    storage: Callable[[str], Storage]
+    """What a disk is on, by the alias of the domain's device."""

@@ -334,7 +334,7 @@ def attach(platform: Platform) -> list[Rtc]:
     rtc = Rtc(
         platform.irq(IRQ),
         platform.timer,
-        ram_size=platform.ram_size,
+        ram_size=platform.memory.size,
         vcpus=platform.domain.vcpus,
         utc_offset=time.localtime().tm_gmtoff if local else 0.0,
     )

@@ -20,6 +20,7 @@ TSS_ADDR: Final = 0xFFFB_D000
 IDENTITY_MAP_ADDR: Final = 0xFFFB_C000
 
 _IRQCHIP_IDS: Final = (0, 1, 2)  # master PIC, slave PIC, IOAPIC
+_PIC_ELCR: Final = 14  # offset in struct kvm_pic_state
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +75,14 @@ class Vm:
 
     def create_irqchip(self) -> None:
         self.ioctl(abi.CREATE_IRQCHIP, "CREATE_IRQCHIP")
+
+    def trigger_by_level(self, gsis: Iterable[int]) -> None:
+        """Program the PICs' edge/level registers as a firmware does (ELCR: Intel ICH9 13.4.9 and 13.4.10)."""
+        for chip_id in _IRQCHIP_IDS[:2]:
+            chip = abi.Irqchip(chip_id)
+            self.ioctl(abi.GET_IRQCHIP, "GET_IRQCHIP", chip)
+            chip.state[_PIC_ELCR] |= sum(1 << gsi % 8 for gsi in gsis if gsi // 8 == chip_id)
+            self.ioctl(abi.SET_IRQCHIP, "SET_IRQCHIP", chip)
 
     def create_pit(self, *, reinject: bool) -> None:
         """The PIT, with port 0x61; `reinject`: deliver the ticks that a late guest has missed."""

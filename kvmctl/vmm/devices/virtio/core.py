@@ -1,0 +1,158 @@
+"""The part of a virtio device that all transports share: status, features, queues (virtio 1.2, 2 and 3)."""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+from dataclasses import dataclass, field
+from typing import Final, Protocol
+
+from kvmctl.vmm.devices.virtio.device import F_EVENT_IDX, F_INDIRECT_DESC, F_VERSION_1, VirtioDevice
+from kvmctl.vmm.devices.virtio.queue import MAX_SIZE, QueueError, QueueLayout, SplitQueue
+from kvmctl.vmm.devices.virtio.worker import QueueWorker
+from kvmctl.vmm.memory import GuestMemory
+
+STATUS_DRIVER_OK: Final = 4
+STATUS_FEATURES_OK: Final = 8
+STATUS_NEEDS_RESET: Final = 64
+_STATUS_DRIVER_BITS: Final = 0x80 | 0x0F  # FAILED, and ACKNOWLEDGE to FEATURES_OK
+
+log = logging.getLogger(__name__)
+
+
+class Interrupts(Protocol):
+    """How the transport tells the driver something; called by any thread."""
+
+    def queue_used(self, queue: int) -> None: ...
+    def configuration_changed(self) -> None: ...
+
+
+@dataclass(slots=True)
+class QueueSetup:
+    """A queue as the driver describes it, piece by piece."""
+
+    max_size: int
+    kick_fd: int
+    size: int = 0
+    enabled: bool = False
+    descriptors: int = 0
+    available: int = 0
+    used: int = 0
+    worker: QueueWorker | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        self.size = self.max_size
+
+    def reset(self) -> None:
+        self.size = self.max_size
+        self.enabled = False
+        self.descriptors = self.available = self.used = 0
+
+
+class VirtioCore:
+    """The state machine. Its setters run under the devices' lock; `fail` on any thread."""
+
+    def __init__(self, device: VirtioDevice, memory: GuestMemory, interrupts: Interrupts) -> None:
+        self.device = device
+        self.features = device.features | F_INDIRECT_DESC | F_EVENT_IDX | F_VERSION_1
+        self.driver_features = 0
+        self.generation = 0
+        self._memory = memory
+        self._interrupts = interrupts
+        self._status = 0
+        self._needs_reset = False
+        self._complained = False
+        self._lock = threading.Lock()
+        self.queues = [QueueSetup(size, os.eventfd(0, os.EFD_CLOEXEC)) for size in device.queue_sizes]
+
+    @property
+    def status(self) -> int:
+        return self._status | (STATUS_NEEDS_RESET if self._needs_reset else 0)
+
+    def set_status(self, value: int) -> None:
+        if value == 0:
+            self.stop()
+            return
+        new = value & _STATUS_DRIVER_BITS & ~self._status
+        if new & STATUS_FEATURES_OK and not self._features_acceptable():
+            new &= ~STATUS_FEATURES_OK
+        self._status |= new & ~STATUS_DRIVER_OK
+        if new & STATUS_DRIVER_OK and self._status & STATUS_FEATURES_OK:
+            self._status |= STATUS_DRIVER_OK
+            self.device.start(self.driver_features)
+            for index in range(len(self.queues)):
+                self._start_queue(index)
+
+    def _features_acceptable(self) -> bool:
+        """No legacy drivers: VERSION_1 is required (6.1)."""
+        return not self.driver_features & ~self.features and bool(self.driver_features & F_VERSION_1)
+
+    def set_driver_features(self, features: int) -> None:
+        if not self._status & STATUS_FEATURES_OK:
+            self.driver_features = features
+
+    def enable_queue(self, index: int) -> None:
+        self.queues[index].enabled = True
+        if self._status & STATUS_DRIVER_OK:
+            self._start_queue(index)
+
+    def kick(self, index: int) -> None:
+        """A notification that reached us as a register access."""
+        if index < len(self.queues):
+            os.eventfd_write(self.queues[index].kick_fd, 1)
+
+    def _start_queue(self, index: int) -> None:
+        setup = self.queues[index]
+        if not setup.enabled or setup.worker is not None or self._needs_reset:
+            return
+        layout = QueueLayout(
+            size=setup.size,
+            descriptors=setup.descriptors,
+            available=setup.available,
+            used=setup.used,
+            event_index=bool(self.driver_features & F_EVENT_IDX),
+            indirect=bool(self.driver_features & F_INDIRECT_DESC),
+        )
+        try:
+            if setup.size > min(setup.max_size, MAX_SIZE):
+                raise QueueError(f"a queue size of {setup.size}, where {setup.max_size} is the most")
+            queue = SplitQueue(self._memory, layout)
+        except QueueError as error:
+            self.fail(f"queue {index}: {error}")
+            return
+        setup.worker = QueueWorker(
+            f"{self.device.name}/{index}",
+            queue,
+            setup.kick_fd,
+            lambda chain: self.device.process(index, chain),
+            lambda: self._interrupts.queue_used(index),
+            lambda problem: self.fail(f"queue {index}: {problem}"),
+        )
+        setup.worker.start()
+
+    def fail(self, problem: str) -> None:
+        """DEVICE_NEEDS_RESET (2.1.2); a guest that does it again and again fills no log."""
+        with self._lock:
+            first, self._needs_reset = not self._needs_reset, True
+            tell, self._complained = not self._complained, True
+        if tell:
+            log.warning("%s: the driver broke the device, it needs a reset: %s", self.device.name, problem)
+        if first and self._status & STATUS_DRIVER_OK:
+            self._interrupts.configuration_changed()
+
+    def stop(self) -> None:
+        """Back to the state after reset; returns when no thread touches guest memory."""
+        for setup in self.queues:
+            if setup.worker is not None:
+                setup.worker.stop()
+                setup.worker = None
+            setup.reset()
+        self._status = 0
+        self.driver_features = 0
+        self._needs_reset = False
+
+    def reset(self) -> None:
+        """The machine's reset."""
+        self.stop()
+        self._complained = False

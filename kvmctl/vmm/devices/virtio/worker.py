@@ -1,0 +1,73 @@
+"""The thread that serves one virtqueue: it sleeps on the queue's notification."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+import threading
+from collections.abc import Callable
+from typing import Final
+
+from kvmctl.vmm.devices.virtio.queue import Chain, QueueError, SplitQueue
+
+_PR_SET_NAME: Final = 15
+_NAME_SIZE: Final = 15
+
+log = logging.getLogger(__name__)
+
+
+class QueueWorker:
+    """Runs from `start` to `stop`. `kick_fd` is the eventfd that the driver's notifications signal."""
+
+    def __init__(
+        self,
+        name: str,
+        queue: SplitQueue,
+        kick_fd: int,
+        process: Callable[[Chain], int],
+        interrupt: Callable[[], None],
+        broken: Callable[[str], None],
+    ) -> None:
+        self._name = name
+        self._queue = queue
+        self._kick_fd = kick_fd
+        self._process = process
+        self._interrupt = interrupt
+        self._broken = broken
+        self._stopping = False
+        self._thread = threading.Thread(target=self._main, name=name, daemon=True)
+
+    def start(self) -> None:
+        # The driver may have notified before the thread is there.
+        os.eventfd_write(self._kick_fd, 1)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Returns when the queue and its buffers are not touched any more."""
+        self._stopping = True
+        os.eventfd_write(self._kick_fd, 1)
+        self._thread.join()
+
+    def _main(self) -> None:
+        ctypes.CDLL(None).prctl(_PR_SET_NAME, self._name.encode()[:_NAME_SIZE], 0, 0, 0)
+        try:
+            while not self._stopping:
+                os.eventfd_read(self._kick_fd)
+                self._drain()
+        except QueueError as error:
+            self._broken(str(error))
+        except Exception as error:
+            log.exception("%s: the device failed", self._name)
+            self._broken(f"device failure: {error}")
+
+    def _drain(self) -> None:
+        queue = self._queue
+        while not self._stopping:
+            queue.disable_notifications()
+            while not self._stopping and (chain := queue.pop()) is not None:
+                queue.push(chain.head, self._process(chain))
+                if queue.wants_interrupt():
+                    self._interrupt()
+            if queue.enable_notifications():
+                return
