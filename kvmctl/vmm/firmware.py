@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from kvmctl.vmm.boot import acpi
+import kvmctl
+from kvmctl.vmm.boot import acpi, smbios
 from kvmctl.vmm.bus import pci, pciconfig
 from kvmctl.vmm.devices import BOARD, i8042, pcihost, pm, resetport, rtc, serial
 from kvmctl.vmm.memory import GuestMemory
@@ -28,7 +29,12 @@ def has_acpi(domain: Domain) -> bool:
 
 def write_tables(domain: Domain, memory: GuestMemory) -> int:
     """Put the tables that the domain asks for into memory; the address of the RSDP, 0 without ACPI."""
+    smbios.build(identity(domain), memory.write)
     return acpi.build(board(domain), memory.write) if has_acpi(domain) else NO_TABLES
+
+
+def identity(domain: Domain) -> smbios.Information:
+    return smbios.Information(uuid=domain.uuid, version=kvmctl.__version__, acpi=has_acpi(domain))
 
 
 def board(domain: Domain) -> acpi.Board:

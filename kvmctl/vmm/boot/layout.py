@@ -30,5 +30,6 @@ ACPI_NVS: Final = 0xEF000
 BIOS: Final = 0xF0000
 RSDP: Final = BIOS
 """Where a search of the BIOS area finds it, too (ACPI specification 6.5, 5.2.5.1)."""
+SMBIOS: Final = 0xF0040
 HIGH_MEMORY: Final = 0x100000
 FLAT_STACK_TOP: Final = 0x9F000
