@@ -6,6 +6,8 @@ from typing import Final
 
 X87: Final = 1 << 0
 SSE: Final = 1 << 1
+AVX: Final = 1 << 2
+ZMM_HIGH: Final = 1 << 6
 
 _FSW: Final = 2
 _FTW: Final = 4
@@ -14,6 +16,7 @@ _MXCSR_MASK: Final = 28
 _ST0: Final = 32
 _XMM0: Final = 160
 _XSTATE_BV: Final = 512
+_YMM_HIGH0: Final = 576  # the AVX component follows the header in the standard format
 _MXCSR_INIT: Final = 0x1F80
 _MXCSR_MASK_DEFAULT: Final = 0xFFBF
 _FSW_ES: Final = 1 << 7
@@ -68,6 +71,16 @@ class FpuState:
 
     def set_xmm(self, number: int, data: bytes) -> None:
         self._put(_XMM0 + 16 * number, 16, int.from_bytes(data, "little"), SSE)
+
+    def ymm(self, number: int) -> bytes:
+        start = _YMM_HIGH0 + 16 * number
+        return self.xmm(number) + (bytes(self.area[start : start + 16]) if self.in_use & AVX else bytes(16))
+
+    def set_ymm(self, number: int, data: bytes) -> None:
+        self.set_xmm(number, data[:16])
+        if not self.in_use & AVX:
+            self.area[_YMM_HIGH0 : _YMM_HIGH0 + 256] = bytes(256)
+        self._put(_YMM_HIGH0 + 16 * number, 16, int.from_bytes(data[16:], "little"), AVX)
 
     @property
     def exception_pending(self) -> bool:

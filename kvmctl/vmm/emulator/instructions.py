@@ -7,7 +7,7 @@ from typing import Final
 
 from iced_x86 import Instruction, Mnemonic
 
-from kvmctl.vmm.emulator import bits, exchange, moves, system
+from kvmctl.vmm.emulator import avx, bits, exchange, moves, system
 from kvmctl.vmm.emulator.context import Context
 
 Handler = Callable[[Context, Instruction], None]
@@ -59,4 +59,16 @@ HANDLERS: Final[dict[int, Handler]] = {
     Mnemonic.MOVHPS: moves.high,
     Mnemonic.MOVHPD: moves.high,
     Mnemonic.MOVNTI: moves.movnti,
+    # the same by AVX
+    Mnemonic.VMOVAPS: avx.vmov_aligned,
+    Mnemonic.VMOVAPD: avx.vmov_aligned,
+    Mnemonic.VMOVDQA: avx.vmov_aligned,
+    Mnemonic.VMOVNTPS: avx.vmov_aligned,
+    Mnemonic.VMOVNTPD: avx.vmov_aligned,
+    Mnemonic.VMOVNTDQ: avx.vmov_aligned,
+    Mnemonic.VMOVNTDQA: avx.vmov_aligned,
+    Mnemonic.VMOVUPS: avx.vmov,
+    Mnemonic.VMOVUPD: avx.vmov,
+    Mnemonic.VMOVDQU: avx.vmov,
+    Mnemonic.VLDDQU: avx.vmov,
 }

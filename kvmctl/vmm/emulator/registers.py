@@ -30,4 +30,5 @@ def _general() -> dict[int, tuple[str, int, int]]:
 GENERAL: Final = _general()
 SEGMENTS: Final = {getattr(Register, name.upper()): name for name in ("cs", "ds", "es", "fs", "gs", "ss")}
 XMM: Final = {getattr(Register, f"XMM{number}"): number for number in range(16)}
+YMM: Final = {getattr(Register, f"YMM{number}"): number for number in range(16)}
 MM: Final = {getattr(Register, f"MM{number}"): number for number in range(8)}

@@ -148,6 +148,54 @@ def test_moves_to_a_device(ring0: Guest, code: str, writes: list[tuple[int, int,
     assert ring0.bus.writes == writes
 
 
+@pytest.fixture
+def avx(ring0: Guest) -> Guest:
+    ring0.cpu.sregs.cr4 |= CR4_OSXSAVE
+    ring0.map(LINEAR, DEVICE)
+    ring0.cpu.regs.rsi = LINEAR
+    return ring0
+
+
+def test_avx_move_to_a_device(avx: Guest) -> None:
+    FpuState(avx.cpu.xsave).set_ymm(1, bytes(range(32)))
+    assert avx.run("c5fe7f0e") is None  # vmovdqu [rsi], ymm1
+    pieces = [int.from_bytes(bytes(range(start, start + 8)), "little") for start in range(0, 32, 8)]
+    assert avx.bus.writes == [(DEVICE + 8 * number, 8, piece) for number, piece in enumerate(pieces)]
+
+
+def test_avx_loads(avx: Guest) -> None:
+    FpuState(avx.cpu.xsave).set_ymm(1, b"\xff" * 32)
+    FpuState(avx.cpu.xsave).set_ymm(2, b"\xee" * 32)
+    avx.bus.values = {DEVICE + offset: offset + 1 for offset in range(0, 32, 8)}
+    assert avx.run("c5fe6f0e") is None  # vmovdqu ymm1, [rsi]
+    fpu = FpuState(avx.cpu.xsave)
+    assert fpu.ymm(1) == b"".join(value.to_bytes(8, "little") for value in (1, 9, 17, 25))
+    assert fpu.ymm(2) == b"\xee" * 32
+    assert avx.run("c5fa6f16") is None  # vmovdqu xmm2, [rsi] clears the upper half
+    assert FpuState(avx.cpu.xsave).ymm(2) == FpuState(avx.cpu.xsave).xmm(1) + bytes(16)
+
+
+def test_avx_conditions(avx: Guest) -> None:
+    avx.cpu.regs.rsi += 16
+    avx.run("c5fc290e")  # vmovaps [rsi], ymm1
+    assert avx.cpu.exception() == (Vector.GP, 0)
+    avx.cpu.xcr0 = 3
+    avx.run("c5fe7f0e")
+    assert avx.cpu.exception() == (Vector.UD, None)
+    avx.cpu.xcr0 = 7
+    avx.cpu.sregs.cr0 |= CR0_TS
+    avx.run("c5fe7f0e")
+    assert avx.cpu.exception() == (Vector.NM, None)
+
+
+def test_avx_512_is_left_alone(avx: Guest) -> None:
+    avx.cpu.xsave[512] |= 1 << 6
+    report = avx.run("c5fe6f0e")
+    assert report is not None and "AVX-512" in report
+    for code in ("62f17f486f0e", "62f17c491106"):  # vmovdqu8 zmm1, [rsi]; vmovups [rsi]{k1}, zmm0
+        assert avx.run(code) is not None
+
+
 def test_move_from_a_device(ring0: Guest) -> None:
     ring0.map(LINEAR, DEVICE)
     ring0.cpu.regs.rsi = LINEAR + 4

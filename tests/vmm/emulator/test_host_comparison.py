@@ -110,6 +110,12 @@ CASES = [
     Case("movlpd m, x", "660f130e"),
     Case("movhps x, m", "0f160e"),
     Case("movhpd m, x", "660f170e"),
+    Case("vmovups m, x", "c5f8110e", feature="avx"),
+    Case("vmovdqu x, m", "c5fa6f0e", feature="avx"),
+    Case("vmovdqa m, x", "c5f97f0e", feature="avx"),
+    Case("vmovaps x, m", "c5f8280e", feature="avx"),
+    Case("vmovapd x, x", "c5f928ca", feature="avx"),
+    Case("vmovntdq m, x", "c5f9e70e", feature="avx"),
     Case("movnti m32, r32", "0fc31e"),
     Case("movnti m64, r64", "480fc31e"),
 ]
