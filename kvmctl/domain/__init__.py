@@ -15,6 +15,7 @@ from kvmctl.domain.model import (
     Os,
     Present,
     Quirks,
+    Rng,
 )
 
 __all__ = [
@@ -32,6 +33,7 @@ __all__ = [
     "Os",
     "Present",
     "Quirks",
+    "Rng",
     "format",
     "inactive",
     "parse",

@@ -29,6 +29,7 @@ def inactive(domain: Domain) -> Domain:
     devices = replace(
         domain.devices,
         disks=tuple(replace(disk, alias=None) for disk in domain.devices.disks),
+        rngs=tuple(replace(rng, alias=None) for rng in domain.devices.rngs),
         serials=tuple(_inactive_chardev(serial) for serial in domain.devices.serials),
         consoles=tuple(_inactive_chardev(console) for console in domain.devices.consoles),
     )

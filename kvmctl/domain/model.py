@@ -126,6 +126,16 @@ class Memballoon:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Rng:
+    """formatdomain, "Random number generator device": a character device of the host, over virtio."""
+
+    model: str = value("@model", choice("virtio"), default="virtio", stated=True)
+    backend: str = value("backend/@model", choice("random"), default="random", stated=True)
+    path: str = value("backend", ABSOLUTE_PATH)
+    alias: str | None = value("alias/@name", WORD, default=None, live=always)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Devices:
     emulator: str | None = value("emulator", ABSOLUTE_PATH, default=None)
     disks: tuple[Disk, ...] = many("disk", Disk)
@@ -135,6 +145,7 @@ class Devices:
         "console", Chardev, without=("target/model/@name",), optional=("@type",)
     )
     memballoon: Memballoon | None = one("memballoon", Memballoon, default=None)
+    rngs: tuple[Rng, ...] = many("rng", Rng)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

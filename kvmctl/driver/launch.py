@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import kvmctl.domain
-from kvmctl.domain import Chardev, Disk, Domain
+from kvmctl.domain import Chardev, Disk, Domain, Rng
 from kvmctl.driver.errors import failure, system_failure
 from kvmctl.driver.monitor import listen
 from kvmctl.driver.paths import Paths, RunFiles
@@ -140,6 +140,25 @@ def open_disks(domain: Domain, descriptors: Descriptors) -> Domain:
     return replace(domain, devices=replace(domain.devices, disks=disks))
 
 
+def open_rng(rng: Rng, alias: str, descriptors: Descriptors) -> Rng:
+    """Open a source of random numbers, which has to be a character device."""
+    try:
+        descriptors.add(alias, os.open(rng.path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError as error:
+        raise system_failure(error, f"cannot open random number source '{rng.path}'") from error
+    if not stat.S_ISCHR(os.fstat(descriptors.named[alias]).st_mode):
+        message = f"random number source '{rng.path}' is not a character device"
+        raise failure(ErrorCode.CONFIG_UNSUPPORTED, message)
+    return replace(rng, alias=alias)
+
+
+def open_rngs(domain: Domain, descriptors: Descriptors) -> Domain:
+    rngs = tuple(
+        open_rng(rng, f"rng{number}", descriptors) for number, rng in enumerate(domain.devices.rngs)
+    )
+    return replace(domain, devices=replace(domain.devices, rngs=rngs))
+
+
 def vmm_command(domain: Domain) -> list[str]:
     emulator = domain.devices.emulator
     if emulator is None:
@@ -207,7 +226,9 @@ def launch(domain: Domain, paths: Paths) -> Launched:
             descriptors.add("initrd", open_boot_file(domain.os.initrd, "initrd"))
         try:
             descriptors.add("qmp", listen(files.qmp).detach())
-            live = open_disks(open_chardevs(domain, descriptors), descriptors)
+            live = domain
+            for open_devices in (open_chardevs, open_disks, open_rngs):
+                live = open_devices(live, descriptors)
             log = LogFile(paths.domain_log(domain.name))
             stack.callback(log.close)
             text = os.memfd_create("kvmctl-domain")

@@ -16,7 +16,7 @@ from kvmctl.vmm.boot.source import FileSource
 from kvmctl.vmm.bus.io import IoBus
 from kvmctl.vmm.bus.pci import LEVEL_TRIGGERED_GSIS, PciBus
 from kvmctl.vmm.devices import BOARD
-from kvmctl.vmm.devices.platform import CharBackend, Device, Platform, PowerRequest, Storage, Timer
+from kvmctl.vmm.devices.platform import CharBackend, Device, Platform, PowerRequest, Timer
 from kvmctl.vmm.devices.pm import PowerManagement
 from kvmctl.vmm.emulator import Emulator
 from kvmctl.vmm.emulator.cpu import KvmCpu
@@ -119,7 +119,7 @@ class Machine:
     def add_devices(
         self,
         chardevs: Mapping[str, CharBackend],
-        storage: Mapping[str, Storage],
+        descriptors: Mapping[str, int],
         timer: Callable[[Callable[[], None]], Timer],
     ) -> None:
         """Put every device of the board's table in."""
@@ -134,7 +134,7 @@ class Machine:
             timer=timer,
             power=self._power,
             chardev=chardevs.get,
-            storage=storage.__getitem__,
+            descriptor=descriptors.__getitem__,
         )
         for attach in BOARD:
             self._devices += attach(platform)

@@ -24,7 +24,6 @@ from kvmctl.vmm import commands
 from kvmctl.vmm.boot import BootError
 from kvmctl.vmm.bus.io import BusError
 from kvmctl.vmm.control import QmpServer
-from kvmctl.vmm.diskfile import DiskFile
 from kvmctl.vmm.kvm.system import Kvm, KvmError
 from kvmctl.vmm.kvm.vcpu import install_kick_handler
 from kvmctl.vmm.lifecycle import EXIT_FAILED, Lifecycle
@@ -155,8 +154,9 @@ class _Vmm:
             alias: self._chardev(alias, files, machine, lifecycle)
             for alias, files in self._resources.serials.items()
         }
-        disks = {alias: DiskFile(fd) for alias, fd in self._resources.disks.items()}
-        machine.add_devices(ports, disks, lambda callback: LoopTimer(loop, machine.bus.lock, callback))
+        machine.add_devices(
+            ports, self._resources.devices, lambda callback: LoopTimer(loop, machine.bus.lock, callback)
+        )
         machine.start()
         commands.register(server, self._domain, machine, lifecycle, list(ports.values()))
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

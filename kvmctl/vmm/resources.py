@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kvmctl.vmm.chardev import pty_number
+from kvmctl.vmm.devices.virtio import blk, rng
 from kvmctl.vmm.machine import BootFiles, MachineError
 
 if TYPE_CHECKING:
-    from kvmctl.domain import Chardev, Disk, Domain
+    from kvmctl.domain import Chardev, Domain
 
 _STDIN: Final = 0
 _STDOUT: Final = 1
@@ -37,7 +38,8 @@ class Resources:
     boot: BootFiles
     qmp: socket.socket | None
     serials: dict[str, SerialFiles]
-    disks: dict[str, int]
+    devices: dict[str, int]
+    """What disks and the like are on, by the alias of the domain's device."""
     cleanup: list[Path] = field(default_factory=list)
     """What exists only while the guest does."""
 
@@ -46,8 +48,17 @@ def serial_alias(chardev: Chardev, index: int) -> str:
     return chardev.alias or f"serial{index}"
 
 
-def disk_alias(disk: Disk, index: int) -> str:
-    return disk.alias or f"virtio-disk{index}"
+def device_files(domain: Domain) -> dict[str, tuple[str, int]]:
+    """The path and the way of opening of what every device is on, by the device's alias."""
+    files = {}
+    for index, disk in enumerate(domain.devices.disks):
+        if disk.source is None:
+            raise MachineError(f"disk {disk.target} has no source")
+        mode = os.O_RDONLY if disk.is_readonly else os.O_RDWR
+        files[blk.alias(disk, index)] = (disk.source, mode)
+    for index, source in enumerate(domain.devices.rngs):
+        files[rng.alias(source, index)] = (source.path, os.O_RDONLY)
+    return files
 
 
 def from_descriptors(domain: Domain, fds: dict[str, int], cache_dir: Path | None) -> Resources:
@@ -69,17 +80,16 @@ def from_descriptors(domain: Domain, fds: dict[str, int], cache_dir: Path | None
         serials[alias] = SerialFiles(
             fd, fd if chardev.source_type == "pty" else None, fds.get(f"{alias}.log")
         )
-    disks = {}
-    for index, disk in enumerate(domain.devices.disks):
-        alias = disk_alias(disk, index)
+    devices = {}
+    for alias in device_files(domain):
         if alias not in fds:
             raise MachineError(f"descriptor {alias} is missing")
-        disks[alias] = fds[alias]
+        devices[alias] = fds[alias]
     if not stat.S_ISSOCK(os.fstat(fds["qmp"]).st_mode):
         raise MachineError("descriptor qmp is not a socket")
     qmp = socket.socket(fileno=fds["qmp"])
     boot = BootFiles(fds["kernel"], fds.get("initrd"), cache_dir)
-    return Resources(fds["kvm"], boot, qmp, serials, disks)
+    return Resources(fds["kvm"], boot, qmp, serials, devices)
 
 
 def _check_pty(name: str, fd: int) -> None:
@@ -106,15 +116,10 @@ def open_all(domain: Domain, qmp: Path | None, serial: str | None, cache_dir: Pa
     for index, chardev in enumerate(domain.devices.serials):
         chosen = serial if index == 0 else None
         serials[serial_alias(chardev, index)] = _open_serial(chardev, chosen)
-    disks = {}
-    for index, disk in enumerate(domain.devices.disks):
-        if disk.source is None:
-            raise MachineError(f"disk {disk.target} has no source")
-        flags = os.O_RDONLY if disk.is_readonly else os.O_RDWR
-        disks[disk_alias(disk, index)] = _open(Path(disk.source), flags)
+    devices = {alias: _open(Path(path), mode) for alias, (path, mode) in device_files(domain).items()}
     listening = None if qmp is None else _listen(qmp)
     boot = BootFiles(kernel, initrd, cache_dir)
-    return Resources(None, boot, listening, serials, disks, [] if qmp is None else [qmp])
+    return Resources(None, boot, listening, serials, devices, [] if qmp is None else [qmp])
 
 
 def _open_serial(chardev: Chardev, chosen: str | None) -> SerialFiles:

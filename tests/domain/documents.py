@@ -60,6 +60,10 @@ lines &amp; more</description>
       <alias name='serial0'/>
     </console>
     <memballoon model='none'/>
+    <rng model='virtio'>
+      <backend model='random'>/dev/random</backend>
+      <alias name='rng0'/>
+    </rng>
   </devices>
 </domain>
 """

@@ -18,6 +18,7 @@ from kvmctl.domain import (
     Os,
     Present,
     Quirks,
+    Rng,
 )
 from kvmctl.domain.units import KIB
 from tests.domain.documents import FULL
@@ -92,6 +93,7 @@ def devices(draw: st.DrawFn) -> Devices:
         serials=tuple(replace(one, target_model=model) for one in serials),
         consoles=tuple(draw(st.lists(chardevs("serial"), max_size=1))),
         memballoon=draw(st.sampled_from([None, Memballoon(model="none")])),
+        rngs=tuple(draw(st.lists(st.builds(Rng, path=PATHS, alias=st.none() | ALIASES)))),
     )
 
 

@@ -19,6 +19,7 @@ from kvmctl.domain import (
     Memballoon,
     Os,
     Present,
+    Rng,
 )
 from tests.domain.documents import FULL, SMALL, small
 
@@ -71,6 +72,7 @@ def test_every_field() -> None:
             serials=(serial, Chardev(source_type="file", path="/tmp/out", append=True, target_port=1)),
             consoles=(dataclasses.replace(serial, log=None, target_type="serial", target_model=None),),
             memballoon=Memballoon(model="none"),
+            rngs=(Rng(path="/dev/random", alias="rng0"),),
         ),
     )
     assert kvmctl.domain.parse(FULL) == expected

@@ -10,7 +10,7 @@ from typing import Final
 
 from kvmctl.vmm.devices import i8042, pcihost, pm, resetport, rtc, serial
 from kvmctl.vmm.devices.platform import Device, Platform
-from kvmctl.vmm.devices.virtio import blk
+from kvmctl.vmm.devices.virtio import blk, rng
 
 BOARD: Final[tuple[Callable[[Platform], Sequence[Device]], ...]] = (
     serial.attach,
@@ -20,4 +20,5 @@ BOARD: Final[tuple[Callable[[Platform], Sequence[Device]], ...]] = (
     pm.attach,
     pcihost.attach,
     blk.attach,
+    rng.attach,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
@@ -53,19 +53,6 @@ class CharBackend(Protocol):
         """The receiver, once full, takes bytes again."""
 
 
-class Storage(Protocol):
-    """What holds a disk's bytes; any thread may call, and failures are OSError."""
-
-    size: int
-    writable: bool
-
-    def read(self, views: Sequence[memoryview], offset: int) -> None: ...
-    def write(self, views: Sequence[memoryview], offset: int) -> None: ...
-    def flush(self) -> None: ...
-    def discard(self, offset: int, length: int) -> None: ...
-    def write_zeroes(self, offset: int, length: int, *, unmap: bool) -> None: ...
-
-
 class EventDescriptors(Protocol):
     """Has KVM signal an eventfd on a guest's write, instead of leaving the guest; raises KvmError."""
 
@@ -89,5 +76,5 @@ class Platform:
     power: Callable[[PowerRequest], None]
     chardev: Callable[[str], CharBackend | None]
     """The host end by the alias of the domain's device."""
-    storage: Callable[[str], Storage]
-    """What a disk is on, by the alias of the domain's device."""
+    descriptor: Callable[[str], int]
+    """The open file that a device is on, by the alias of the domain's device."""

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import re
 import struct
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from tests.guests.flat.build import build
+from tests.vmm.virtio.conftest import FlatGuest
 
 pytestmark = pytest.mark.kvm
 
@@ -30,27 +28,12 @@ def cycles_a_second() -> float:
     return max(float(mhz) for mhz in re.findall(r"cpu MHz\s*: ([0-9.]+)", text)) * 1e6
 
 
-def run(directory: Path, disk: str) -> str:
-    program = build("block", directory)
-    xml = directory / "guest.xml"
-    xml.write_text(
-        "<domain type='kvm'><name>block</name><memory unit='MiB'>32</memory>"
-        f"<os><type>hvm</type><kernel>{program}</kernel></os><devices>{disk}"
-        f"<serial type='file'><source path='{directory}/serial'/></serial></devices></domain>"
-    )
-    done = subprocess.run(
-        [sys.executable, "-m", "kvmctl.vmm", str(xml)], capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 0, done.stderr
-    return (directory / "serial").read_text()
-
-
-def test_every_byte(tmp_path: Path) -> None:
+def test_every_byte(tmp_path: Path, run_flat: FlatGuest) -> None:
     image = tmp_path / "disk.img"
     image.write_bytes(pattern(0))
     disk = f"<disk type='file'><source file='{image}'/><target dev='vda'/><serial>A-serial_1</serial></disk>"
     started = time.monotonic()
-    output = run(tmp_path, disk)
+    output = run_flat("block", disk)
     assert "PASS" in output, output
     assert "serial A-serial_1\n" in output
     assert image.read_bytes() == pattern(1)
@@ -64,9 +47,11 @@ def test_every_byte(tmp_path: Path) -> None:
     )
 
 
-def test_a_disk_that_is_read_only_refuses_writes(tmp_path: Path) -> None:
+def test_a_disk_that_is_read_only_refuses_writes(tmp_path: Path, run_flat: FlatGuest) -> None:
     image = tmp_path / "disk.img"
     image.write_bytes(pattern(0))
-    output = run(tmp_path, f"<disk type='file'><source file='{image}'/><target dev='vda'/><readonly/></disk>")
+    output = run_flat(
+        "block", f"<disk type='file'><source file='{image}'/><target dev='vda'/><readonly/></disk>"
+    )
     assert "FAIL request refused" in output
     assert image.read_bytes() == pattern(0)

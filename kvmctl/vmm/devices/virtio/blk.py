@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final, Protocol
 
-from kvmctl.vmm.devices.platform import Device, Platform, Storage
+from kvmctl.vmm.devices.platform import Device, Platform
 from kvmctl.vmm.devices.virtio import buffers
 from kvmctl.vmm.devices.virtio.pci import VirtioPci
 from kvmctl.vmm.devices.virtio.queue import Chain, QueueError
+from kvmctl.vmm.diskfile import DiskFile
+
+if TYPE_CHECKING:
+    from kvmctl.domain import Disk
 
 DEVICE_ID: Final = 2
 QUEUE_SIZE: Final = 256
@@ -46,6 +50,19 @@ _CONFIG: Final = struct.Struct("<Q I I HBB I BBHI B x H III II B 3x")
 _CLASS_MASS_STORAGE: Final = 0x01_80_00
 
 log = logging.getLogger(__name__)
+
+
+class Storage(Protocol):
+    """What holds a disk's bytes; any thread may call, and failures are OSError."""
+
+    size: int
+    writable: bool
+
+    def read(self, views: Sequence[memoryview], offset: int) -> None: ...
+    def write(self, views: Sequence[memoryview], offset: int) -> None: ...
+    def flush(self) -> None: ...
+    def discard(self, offset: int, length: int) -> None: ...
+    def write_zeroes(self, offset: int, length: int, *, unmap: bool) -> None: ...
 
 
 class _Refused(Exception):
@@ -197,14 +214,18 @@ class Block:
         return ranges
 
 
+def alias(disk: Disk, index: int) -> str:
+    return disk.alias or f"virtio-disk{index}"
+
+
 def attach(platform: Platform) -> list[Device]:
     """A PCI function for every <disk> of the domain."""
     disks: list[Device] = []
     for index, disk in enumerate(platform.domain.devices.disks):
-        alias = disk.alias or f"virtio-disk{index}"
+        name = alias(disk, index)
         device = Block(
-            alias,
-            platform.storage(alias),
+            name,
+            DiskFile(platform.descriptor(name)),
             serial=disk.serial or "",
             readonly=disk.is_readonly,
             discard=disk.discard != "ignore",
