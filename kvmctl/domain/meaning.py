@@ -24,7 +24,7 @@ _SOURCES = {"file": "file", "block": "dev"}
 
 
 def findings(domain: Domain) -> list[Finding]:
-    checks = (_name, _memory, _vcpus, _boot, _devices, _disks, unwritable)
+    checks = (_name, _memory, _vcpus, _boot, _sysinfo, _devices, _disks, unwritable)
     return [finding for check in checks for finding in check(domain)]
 
 
@@ -72,6 +72,18 @@ def _boot(domain: Domain) -> Iterator[Finding]:
             if getattr(domain.os, name) is not None:
                 message = f"<{name}> needs a <kernel> beside it"
                 yield Finding(ErrorKind.CONFIG_UNSUPPORTED, message, f"/domain/os/{name}")
+
+
+def _sysinfo(domain: Domain) -> Iterator[Finding]:
+    if domain.sysinfo is None:
+        if domain.os.smbios == "sysinfo":
+            message = "smbios mode='sysinfo' needs a <sysinfo type='smbios'>"
+            yield Finding(ErrorKind.CONFIG_UNSUPPORTED, message, "/domain/os/smbios/@mode")
+        return
+    for index, entry in enumerate(domain.sysinfo.system):
+        if entry.name == "uuid" and entry.text.lower() != str(domain.uuid):
+            path = _numbered("/domain/sysinfo/system/entry", index)
+            yield Finding(ErrorKind.XML_DETAIL, "UUID mismatch between <uuid> and <sysinfo>", path)
 
 
 def _numbered(path: str, index: int) -> str:

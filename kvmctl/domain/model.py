@@ -36,6 +36,36 @@ class Os:
     kernel: str | None = value("kernel", ABSOLUTE_PATH, default=None)
     initrd: str | None = value("initrd", ABSOLUTE_PATH, default=None)
     cmdline: str | None = value("cmdline", TEXT, default=None)
+    smbios: str | None = value("smbios/@mode", choice("emulate", "sysinfo"), default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BiosEntry:
+    name: str = value("@name", choice("vendor", "version", "date", "release"))
+    text: str = value(".", LINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemEntry:
+    name: str = value(
+        "@name", choice("manufacturer", "product", "version", "serial", "uuid", "sku", "family")
+    )
+    text: str = value(".", LINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OemString:
+    text: str = value(".", LINE)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sysinfo:
+    """formatdomain, "SMBIOS System Information": what the guest's firmware tables say."""
+
+    type: str = value("@type", choice("smbios"), default="smbios", stated=True)
+    bios: tuple[BiosEntry, ...] = many("bios/entry", BiosEntry)
+    system: tuple[SystemEntry, ...] = many("system/entry", SystemEntry)
+    oem_strings: tuple[OemString, ...] = many("oemStrings/entry", OemString)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,6 +201,7 @@ class Domain:
     vcpus: int = value("vcpu", UINT, default=1)
     vcpu_placement: str = value("vcpu/@placement", choice("static"), default="static")
     vcpus_current: int | None = value("vcpu/@current", UINT, default=None)
+    sysinfo: Sysinfo | None = one("sysinfo", Sysinfo, default=None)
     os: Os = one("os", Os, default=Os(), stated=True)
     features: tuple[str, ...] = flags("features", "acpi", "apic", "pae")
     clock: Clock = one("clock", Clock, default=Clock())

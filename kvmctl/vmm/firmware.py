@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import kvmctl
@@ -34,7 +35,16 @@ def write_tables(domain: Domain, memory: GuestMemory) -> int:
 
 
 def identity(domain: Domain) -> smbios.Information:
-    return smbios.Information(uuid=domain.uuid, version=kvmctl.__version__, acpi=has_acpi(domain))
+    """The domain's <sysinfo> counts when its <smbios mode='sysinfo'> says so, as for libvirt."""
+    plain = smbios.Information(uuid=domain.uuid, version=kvmctl.__version__, acpi=has_acpi(domain))
+    if domain.os.smbios != "sysinfo" or domain.sysinfo is None:
+        return plain
+    return replace(
+        plain,
+        bios={entry.name: entry.text for entry in domain.sysinfo.bios},
+        system={entry.name: entry.text for entry in domain.sysinfo.system},
+        oem_strings=tuple(entry.text for entry in domain.sysinfo.oem_strings),
+    )
 
 
 def board(domain: Domain) -> acpi.Board:

@@ -12,11 +12,24 @@ lines &amp; more</description>
   <memory unit='MiB'>256</memory>
   <currentMemory unit='KiB'>131072</currentMemory>
   <vcpu placement='static' current='1'>2</vcpu>
+  <sysinfo type='smbios'>
+    <bios>
+      <entry name='vendor'>A vendor</entry>
+    </bios>
+    <system>
+      <entry name='manufacturer'>A maker</entry>
+      <entry name='uuid'>6f0a0b8e-3f3c-4c8e-9b57-8d1f5f0e2a11</entry>
+    </system>
+    <oemStrings>
+      <entry>a string</entry>
+    </oemStrings>
+  </sysinfo>
   <os>
     <type arch='x86_64' machine='pc'>hvm</type>
     <kernel>/boot/vmlinuz</kernel>
     <initrd>/boot/initrd.img</initrd>
     <cmdline>console=ttyS0 quiet</cmdline>
+    <smbios mode='sysinfo'/>
   </os>
   <features>
     <acpi/>

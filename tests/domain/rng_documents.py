@@ -93,9 +93,10 @@ class Schema:
                 return self._group(draw, self._defines[part.get("name", "")], depth)
             case "optional":
                 return self._group(draw, part, depth) if draw(st.booleans()) else Content()
-            case "zeroOrMore":
+            case "zeroOrMore" | "oneOrMore" as repeated:
                 content = Content()
-                for _ in range(draw(st.integers(0, 2 if depth < 6 else 0))):
+                least = 1 if repeated == "oneOrMore" else 0
+                for _ in range(draw(st.integers(least, 2 if depth < 6 else least))):
                     content.add(self._group(draw, part, depth))
                 return content
             case "choice":

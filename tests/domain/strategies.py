@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from typing import Any
+from uuid import UUID
 
 from hypothesis import strategies as st
 from lxml import etree
@@ -20,6 +21,7 @@ from kvmctl.domain import (
     Quirks,
     Rng,
 )
+from kvmctl.domain.model import BiosEntry, OemString, Sysinfo, SystemEntry
 from kvmctl.domain.units import KIB
 from tests.domain.documents import FULL
 
@@ -97,6 +99,18 @@ def devices(draw: st.DrawFn) -> Devices:
     )
 
 
+def sysinfos(uuid: UUID | None) -> st.SearchStrategy[Sysinfo]:
+    system = [st.builds(SystemEntry, name=st.sampled_from(["manufacturer", "sku"]), text=ONE_LINE)]
+    if uuid is not None:
+        system.append(st.just(SystemEntry(name="uuid", text=str(uuid).upper())))
+    return st.builds(
+        Sysinfo,
+        bios=st.lists(st.builds(BiosEntry, name=st.just("vendor"), text=ONE_LINE), max_size=2).map(tuple),
+        system=st.lists(st.one_of(system), max_size=2).map(tuple),
+        oem_strings=st.lists(st.builds(OemString, text=ONE_LINE), max_size=2).map(tuple),
+    )
+
+
 @st.composite
 def domains(draw: st.DrawFn) -> Domain:
     """Any domain that can run, with what only a running one has."""
@@ -104,10 +118,12 @@ def domains(draw: st.DrawFn) -> Domain:
     vcpus = draw(st.integers(1, 255))
     kernel = draw(st.none() | PATHS)
     with_kernel = st.none() if kernel is None else st.none() | PATHS
+    uuid = draw(st.none() | st.uuids())
+    sysinfo = draw(st.none() | sysinfos(uuid))
     return Domain(
         id=draw(st.none() | st.integers(0, 2**32 - 1)),
         name=draw(NAMES),
-        uuid=draw(st.none() | st.uuids()),
+        uuid=uuid,
         title=draw(st.none() | ONE_LINE),
         description=draw(st.none() | TEXTS),
         metadata=draw(st.none() | metadata()),
@@ -115,11 +131,13 @@ def domains(draw: st.DrawFn) -> Domain:
         current_memory=draw(st.none() | st.just(0) | SIZES),
         vcpus=vcpus,
         vcpus_current=draw(st.none() | st.integers(1, vcpus)),
+        sysinfo=sysinfo,
         os=Os(
             machine=draw(st.sampled_from([None, "pc", "kvmctl"])),
             kernel=kernel,
             initrd=draw(with_kernel),
             cmdline=draw(st.none() if kernel is None else st.none() | TEXTS),
+            smbios=draw(st.sampled_from([None, "emulate", *(["sysinfo"] if sysinfo else [])])),
         ),
         features=tuple(name for name in ("acpi", "apic", "pae") if draw(st.booleans())),
         clock=Clock(offset=draw(st.sampled_from(["utc", "localtime"]))),

@@ -21,6 +21,7 @@ from kvmctl.domain import (
     Present,
     Rng,
 )
+from kvmctl.domain.model import BiosEntry, OemString, Sysinfo, SystemEntry
 from tests.domain.documents import FULL, SMALL, small
 
 
@@ -46,7 +47,21 @@ def test_every_field() -> None:
         current_memory=128 << 20,
         vcpus=2,
         vcpus_current=1,
-        os=Os(machine="pc", kernel="/boot/vmlinuz", initrd="/boot/initrd.img", cmdline="console=ttyS0 quiet"),
+        sysinfo=Sysinfo(
+            bios=(BiosEntry(name="vendor", text="A vendor"),),
+            system=(
+                SystemEntry(name="manufacturer", text="A maker"),
+                SystemEntry(name="uuid", text="6f0a0b8e-3f3c-4c8e-9b57-8d1f5f0e2a11"),
+            ),
+            oem_strings=(OemString(text="a string"),),
+        ),
+        os=Os(
+            machine="pc",
+            kernel="/boot/vmlinuz",
+            initrd="/boot/initrd.img",
+            cmdline="console=ttyS0 quiet",
+            smbios="sysinfo",
+        ),
         features=("acpi", "apic", "pae"),
         clock=Clock(offset="localtime"),
         on_poweroff="preserve",

@@ -13,6 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kvmctl.domain import parse
+from kvmctl.vmm import firmware
 from kvmctl.vmm.boot import BootError, smbios
 
 ID = UUID("5f1a9a40-3f0c-4a8e-8f3c-0d7f0a5c1e11")
@@ -139,3 +141,24 @@ def test_dmidecode(tmp_path: Path) -> None:
         assert "broken" not in text.lower()
         assert "Wrong" not in text
         assert "Invalid entry" not in text
+
+
+SYSINFO = """
+<domain type='kvm'><name>a</name><uuid>5f1a9a40-3f0c-4a8e-8f3c-0d7f0a5c1e11</uuid><memory>65536</memory>
+<sysinfo type='smbios'><bios><entry name='vendor'>V</entry></bios>
+<system><entry name='serial'>S</entry></system><oemStrings><entry>O</entry></oemStrings></sysinfo>
+<os><type>hvm</type>{}</os></domain>
+"""
+
+
+def test_sysinfo() -> None:
+    used, unused = (
+        firmware.identity(parse(SYSINFO.format(mode))) for mode in ("<smbios mode='sysinfo'/>", "")
+    )
+    assert (used.uuid, used.bios, used.system, used.oem_strings) == (
+        ID,
+        {"vendor": "V"},
+        {"serial": "S"},
+        ("O",),
+    )
+    assert (unused.uuid, unused.bios, unused.system, unused.oem_strings) == (ID, {}, {}, ())
