@@ -153,9 +153,7 @@ def open_rng(rng: Rng, alias: str, descriptors: Descriptors) -> Rng:
 
 
 def open_rngs(domain: Domain, descriptors: Descriptors) -> Domain:
-    rngs = tuple(
-        open_rng(rng, f"rng{number}", descriptors) for number, rng in enumerate(domain.devices.rngs)
-    )
+    rngs = tuple(open_rng(rng, f"rng{number}", descriptors) for number, rng in enumerate(domain.devices.rngs))
     return replace(domain, devices=replace(domain.devices, rngs=rngs))
 
 
