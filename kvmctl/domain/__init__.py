@@ -3,6 +3,7 @@
 from kvmctl.domain.defaults import inactive, with_defaults
 from kvmctl.domain.document import format, parse, validate
 from kvmctl.domain.errors import DomainError, ErrorKind, Finding
+from kvmctl.domain.meaning import MOST_VCPUS
 from kvmctl.domain.model import (
     Chardev,
     ChardevLog,
@@ -19,6 +20,7 @@ from kvmctl.domain.model import (
 )
 
 __all__ = [
+    "MOST_VCPUS",
     "Chardev",
     "ChardevLog",
     "Clock",

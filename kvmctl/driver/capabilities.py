@@ -5,12 +5,18 @@ from pathlib import Path
 
 from lxml import etree
 
+from kvmctl.domain import MOST_VCPUS
 from kvmctl.driver.emulator import emulator_path
 from kvmctl.host import cpu, kvm
 
 MACHINE = "pc"
 MACHINES = ("pc", "kvmctl")
 _PAGE_KIB = 4
+
+
+def vcpu_limit() -> int:
+    """The most vCPUs a domain can have here. Raises OSError when KVM cannot be used."""
+    return min(kvm.limits().max_vcpus, MOST_VCPUS)
 
 
 def _text(parent: etree._Element, tag: str, text: str, **attributes: str) -> etree._Element:
@@ -86,7 +92,7 @@ def _host_uuid() -> str | None:
 
 
 def _guest(guest: etree._Element) -> None:
-    limit = str(kvm.limits().max_vcpus)
+    limit = str(vcpu_limit())
     _text(guest, "os_type", "hvm")
     arch = etree.SubElement(guest, "arch", name="x86_64")
     _text(arch, "wordsize", "64")
@@ -95,6 +101,7 @@ def _guest(guest: etree._Element) -> None:
         _text(arch, "machine", machine, maxCpus=limit)
     etree.SubElement(arch, "domain", type="kvm")
     features = etree.SubElement(guest, "features")
+    etree.SubElement(features, "acpi", default="on", toggle="yes")
     etree.SubElement(features, "apic", default="on", toggle="no")
 
 

@@ -5,7 +5,7 @@ import os
 
 from lxml import etree
 
-from kvmctl.driver.capabilities import MACHINE, MACHINES
+from kvmctl.driver.capabilities import MACHINE, MACHINES, vcpu_limit
 from kvmctl.driver.emulator import emulator_path
 from kvmctl.driver.errors import failure, system_failure
 from kvmctl.driver.rpc import ErrorCode
@@ -69,7 +69,18 @@ _ARCHES = [
     "xtensaeb",
 ]
 
-_ABSENT_DEVICES = ("disk", "graphics", "video", "hostdev", "rng", "filesystem", "tpm", "redirdev", "channel")
+# A device that runs, with the values of its enumerations; the others do not.
+_DEVICES: dict[str, dict[str, tuple[str, ...]]] = {
+    "disk": {"diskDevice": ("disk",), "bus": ("virtio",)},
+    "graphics": {},
+    "video": {},
+    "hostdev": {},
+    "rng": {"model": ("virtio",), "backendModel": ("random",)},
+    "filesystem": {},
+    "tpm": {},
+    "redirdev": {},
+    "channel": {},
+}
 _ABSENT_FEATURES = ("gic", "genid", "sev", "sgx")
 
 
@@ -79,7 +90,7 @@ def domain_capabilities_xml(
     """Refuses arguments that no domain of this driver could have, as libvirt's qemu driver words it."""
     _check(emulator, arch, machine, virt_type)
     try:
-        limit = kvm.limits().max_vcpus
+        limit = vcpu_limit()
     except OSError as error:
         raise system_failure(error, f"cannot use '{kvm.DEVICE}'") from error
     root = etree.Element("domainCapabilities")
@@ -96,8 +107,12 @@ def domain_capabilities_xml(
         etree.SubElement(processor, "mode", name=mode, supported="no")
     etree.SubElement(root, "memoryBacking", supported="no")
     devices = etree.SubElement(root, "devices")
-    for device in _ABSENT_DEVICES:
-        etree.SubElement(devices, device, supported="no")
+    for device, enumerations in _DEVICES.items():
+        element = etree.SubElement(devices, device, supported="yes" if enumerations else "no")
+        for name, values in enumerations.items():
+            enumeration = etree.SubElement(element, "enum", name=name)
+            for value in values:
+                etree.SubElement(enumeration, "value").text = value
     features = etree.SubElement(root, "features")
     for feature in _ABSENT_FEATURES:
         etree.SubElement(features, feature, supported="no")

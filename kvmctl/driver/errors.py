@@ -16,6 +16,8 @@ def failure(code: ErrorCode, detail: str) -> VirError:
 def system_failure(error: OSError, action: str) -> VirError:
     """VIR_ERR_SYSTEM_ERROR: what was tried, then the system's own words."""
     reason = os.strerror(error.errno) if error.errno else str(error)
+    if isinstance(error.filename, str) and error.filename not in action:
+        reason = f"'{error.filename}': {reason}"
     return VirError(ErrorCode.SYSTEM_ERROR, f"{action}: {reason}")
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import kvmctl.domain
 from kvmctl.domain import Chardev, Disk, Domain, Rng
+from kvmctl.driver.capabilities import vcpu_limit
 from kvmctl.driver.errors import failure, system_failure
 from kvmctl.driver.monitor import listen
 from kvmctl.driver.paths import Paths, RunFiles
@@ -34,7 +35,7 @@ def check(domain: Domain) -> None:
     if not domain.os.kernel:
         raise failure(ErrorCode.CONFIG_UNSUPPORTED, f"domain '{domain.name}' has no <kernel> to boot")
     try:
-        limit = kvm.limits().max_vcpus
+        limit = vcpu_limit()
     except OSError as error:
         raise system_failure(error, f"cannot use '{kvm.DEVICE}'") from error
     if domain.vcpus > limit:

@@ -116,7 +116,7 @@ async def connect_get_max_vcpus(
     if args.type not in (None, "", "kvm", DRIVER.upper(), DRIVER):
         raise failure(ErrorCode.INVALID_ARG, f"unknown type '{args.type}'")
     try:
-        return types.ConnectGetMaxVcpusRet(max_vcpus=kvm.limits().max_vcpus)
+        return types.ConnectGetMaxVcpusRet(max_vcpus=capabilities.vcpu_limit())
     except OSError as error:
         raise system_failure(error, f"cannot use '{kvm.DEVICE}'") from error
 
