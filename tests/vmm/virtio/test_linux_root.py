@@ -28,13 +28,13 @@ def root_image(directory: Path) -> Path:
     return image
 
 
-def boot(guest: LinuxGuest, directory: Path, features: str) -> str:
+def boot(guest: LinuxGuest, directory: Path, features: str, options: str) -> str:
     image = root_image(directory)
     xml = directory / "guest.xml"
     xml.write_text(
         "<domain type='kvm'><name>root</name><memory unit='MiB'>128</memory>"
         f"<os><type>hvm</type><kernel>{guest.vmlinux}</kernel>"
-        f"<cmdline>{guest.cmdline} root=/dev/vda rootfstype=ext4</cmdline></os>{features}"
+        f"<cmdline>{guest.cmdline} root=/dev/vda rootfstype=ext4 {options}</cmdline></os>{features}"
         "<on_reboot>destroy</on_reboot><on_crash>destroy</on_crash><devices>"
         f"<disk type='file'><source file='{image}'/><target dev='vda'/></disk>"
         f"<serial type='file'><source path='{directory}/serial'/></serial></devices></domain>"
@@ -44,9 +44,18 @@ def boot(guest: LinuxGuest, directory: Path, features: str) -> str:
     return (directory / "serial").read_text(errors="replace")
 
 
-@pytest.mark.parametrize("features", ["", "<features><acpi/></features>"], ids=["no ACPI", "ACPI"])
-def test_root_on_the_first_disk(linux_guest: LinuxGuest, tmp_path: Path, features: str) -> None:  # noqa: F811
-    output = boot(linux_guest, tmp_path, features)
+@pytest.mark.parametrize(
+    ("features", "options"),
+    [("", ""), ("<features><acpi/></features>", ""), ("", "pci=nomsi")],
+    ids=["MSI-X without ACPI", "ACPI", "interrupt pin"],
+)
+def test_root_on_the_first_disk(
+    linux_guest: LinuxGuest,  # noqa: F811
+    tmp_path: Path,
+    features: str,
+    options: str,
+) -> None:
+    output = boot(linux_guest, tmp_path, features, options)
     assert re.search(r"virtio_blk virtio\d+: \[vda\] 32768 512-byte logical blocks", output), output
     assert re.search(r"EXT4-fs \(vda\): mounted filesystem", output), output
     assert "VFS: Mounted root (ext4 filesystem)" in output
