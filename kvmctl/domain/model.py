@@ -166,6 +166,13 @@ class Rng:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Panic:
+    """formatdomain, "panic device": a crash of the guest's kernel is told to the host."""
+
+    model: str | None = value("@model", choice("isa"), default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Devices:
     emulator: str | None = value("emulator", ABSOLUTE_PATH, default=None)
     disks: tuple[Disk, ...] = many("disk", Disk)
@@ -176,6 +183,7 @@ class Devices:
     )
     memballoon: Memballoon | None = one("memballoon", Memballoon, default=None)
     rngs: tuple[Rng, ...] = many("rng", Rng)
+    panics: tuple[Panic, ...] = many("panic", Panic)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

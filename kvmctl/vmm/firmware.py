@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 import kvmctl
 from kvmctl.vmm.boot import acpi, smbios
 from kvmctl.vmm.bus import pci, pciconfig
-from kvmctl.vmm.devices import BOARD, i8042, pcihost, pm, resetport, rtc, serial
+from kvmctl.vmm.devices import BOARD, i8042, pcihost, pm, pvpanic, resetport, rtc, serial
 from kvmctl.vmm.memory import GuestMemory
 
 if TYPE_CHECKING:
@@ -63,5 +63,6 @@ def board(domain: Domain) -> acpi.Board:
         rtc_century=rtc.CENTURY,
         uarts=tuple(acpi.Uart(port + 1, *serial.PORTS[port]) for port in sorted(ports)),
         keyboard_controller=i8042.attach in BOARD,
+        pvpanic_port=pvpanic.PORT if domain.devices.panics else None,
         pci=_PCI if pcihost.attach in BOARD else None,
     )

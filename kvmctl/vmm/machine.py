@@ -52,7 +52,11 @@ class GuestEvent(Enum):
     INTERNAL_ERROR = "internal error"
 
 
-_POWER_EVENTS: Final = {PowerRequest.POWEROFF: GuestEvent.POWEROFF, PowerRequest.RESET: GuestEvent.RESET}
+_POWER_EVENTS: Final = {
+    PowerRequest.POWEROFF: GuestEvent.POWEROFF,
+    PowerRequest.RESET: GuestEvent.RESET,
+    PowerRequest.CRASH: GuestEvent.CRASH,
+}
 _FAULT_EVENTS: Final = {
     Fault.TRIPLE_FAULT: GuestEvent.CRASH,
     Fault.SYSTEM_CRASH: GuestEvent.CRASH,

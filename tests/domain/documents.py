@@ -77,6 +77,7 @@ lines &amp; more</description>
       <backend model='random'>/dev/random</backend>
       <alias name='rng0'/>
     </rng>
+    <panic model='isa'/>
   </devices>
 </domain>
 """

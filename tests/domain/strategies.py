@@ -21,7 +21,7 @@ from kvmctl.domain import (
     Quirks,
     Rng,
 )
-from kvmctl.domain.model import BiosEntry, OemString, Sysinfo, SystemEntry
+from kvmctl.domain.model import BiosEntry, OemString, Panic, Sysinfo, SystemEntry
 from kvmctl.domain.units import KIB
 from tests.domain.documents import FULL
 
@@ -96,6 +96,7 @@ def devices(draw: st.DrawFn) -> Devices:
         consoles=tuple(draw(st.lists(chardevs("serial"), max_size=1))),
         memballoon=draw(st.sampled_from([None, Memballoon(model="none")])),
         rngs=tuple(draw(st.lists(st.builds(Rng, path=PATHS, alias=st.none() | ALIASES)))),
+        panics=tuple(draw(st.lists(st.builds(Panic, model=st.sampled_from([None, "isa"])), max_size=1))),
     )
 
 

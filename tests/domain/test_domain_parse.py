@@ -21,7 +21,7 @@ from kvmctl.domain import (
     Present,
     Rng,
 )
-from kvmctl.domain.model import BiosEntry, OemString, Sysinfo, SystemEntry
+from kvmctl.domain.model import BiosEntry, OemString, Panic, Sysinfo, SystemEntry
 from tests.domain.documents import FULL, SMALL, small
 
 
@@ -88,6 +88,7 @@ def test_every_field() -> None:
             consoles=(dataclasses.replace(serial, log=None, target_type="serial", target_model=None),),
             memballoon=Memballoon(model="none"),
             rngs=(Rng(path="/dev/random", alias="rng0"),),
+            panics=(Panic(model="isa"),),
         ),
     )
     assert kvmctl.domain.parse(FULL) == expected

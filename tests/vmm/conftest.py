@@ -193,6 +193,7 @@ def start_vmm(tmp_path: Path) -> Iterator[VmmStarter]:
         vcpus: int = 1,
         memory_mib: int = 16,
         policies: str = "",
+        devices: str = "",
         cmdline: str = "",
         omit: tuple[str, ...] = (),
     ) -> RunningVmm:
@@ -217,7 +218,8 @@ def start_vmm(tmp_path: Path) -> Iterator[VmmStarter]:
             "<uuid>5f1a9a40-3f0c-4a8e-8f3c-0d7f0a5c1e11</uuid>"
             f"<memory unit='MiB'>{memory_mib}</memory><vcpu>{vcpus}</vcpu>"
             f"<os><type arch='x86_64'>hvm</type><kernel>{kernel}</kernel><cmdline>{cmdline}</cmdline></os>"
-            f"{policies}<devices>{source}<target port='0'/><alias name='serial0'/></serial></devices>"
+            f"{policies}<devices>{source}<target port='0'/><alias name='serial0'/></serial>"
+            f"{devices}</devices>"
             "</domain>"
         )
         domain_fd = os.memfd_create("domain")

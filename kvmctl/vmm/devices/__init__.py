@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from kvmctl.vmm.devices import i8042, pcihost, pm, resetport, rtc, serial
+from kvmctl.vmm.devices import i8042, pcihost, pm, pvpanic, resetport, rtc, serial
 from kvmctl.vmm.devices.platform import Device, Platform
 from kvmctl.vmm.devices.virtio import blk, rng
 
@@ -18,6 +18,7 @@ BOARD: Final[tuple[Callable[[Platform], Sequence[Device]], ...]] = (
     i8042.attach,
     resetport.attach,
     pm.attach,
+    pvpanic.attach,
     pcihost.attach,
     blk.attach,
     rng.attach,

@@ -21,6 +21,7 @@ class PowerRequest(Enum):
 
     POWEROFF = "poweroff"
     RESET = "reset"
+    CRASH = "crash"
 
 
 class Device(Protocol):

@@ -25,6 +25,7 @@ PCI = acpi.PciRoot(
 LARGEST = replace(
     BOARD,
     pci=PCI,
+    pvpanic_port=0x505,
     cpus=255,
     online=255,
     uarts=(*BOARD.uarts, acpi.Uart(3, 0x3E8, 4), acpi.Uart(4, 0x2E8, 3)),

@@ -56,3 +56,4 @@ class Board:
     uarts: tuple[Uart, ...]
     keyboard_controller: bool
     pci: PciRoot | None = None
+    pvpanic_port: int | None = None

@@ -11,6 +11,7 @@ from kvmctl.vmm.boot.acpi.resources import Space, io, irq, memory32_fixed, templ
 _PROCESSOR: Final = "ACPI0007"
 _UART_16550A: Final = "PNP0501"
 _REAL_TIME_CLOCK: Final = "PNP0B00"
+_PVPANIC: Final = "QEMU0001"
 _MOTHERBOARD: Final = "PNP0C02"
 _PCI_EXPRESS_ROOT: Final = "PNP0A08"
 _PCI_ROOT: Final = "PNP0A03"
@@ -34,6 +35,8 @@ def definitions(board: Board) -> bytes:
     ]
     if board.pci is not None:
         devices.append(_pci_root(board.pci))
+    if board.pvpanic_port is not None:
+        devices.append(_pvpanic(board.pvpanic_port))
     return aml.scope("\\_SB", *devices) + _soft_off(board.power.s5_sleep_type)
 
 
@@ -59,6 +62,14 @@ def _clock(board: Board) -> bytes:
         "RTC",
         aml.name("_HID", aml.eisa_id(_REAL_TIME_CLOCK)),
         aml.name("_CRS", template(io(board.rtc_port, _RTC_PORTS), irq(board.rtc_irq))),
+    )
+
+
+def _pvpanic(port: int) -> bytes:
+    return aml.device(
+        "PEVT",
+        aml.name("_HID", aml.string(_PVPANIC)),
+        aml.name("_CRS", template(io(port, 1))),
     )
 
 
