@@ -23,7 +23,7 @@ SKIPPED_INITCALLS = (
     "bpf_rstat_kfunc_init",
     "tracer_init_tracefs",
 )
-# What keeps an emulated boot short: no clearing of all memory, no self-tests of ciphers, no search of the page
+# What keeps an emulated boot short: no clearing of all memory, no self-tests of ciphers, no search of page
 # tables for writable code, no ACPI tables to interpret. None of it is needed on VMX or SVM.
 CMDLINE = (
     "console=ttyS0 earlyprintk=ttyS0 panic=-1 reboot=k init_on_alloc=0 cryptomgr.notests acpi=off nowatchdog "
