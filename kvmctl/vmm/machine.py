@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kvmctl.vmm import boot, firmware
-from kvmctl.vmm.boot import flat
+from kvmctl.vmm.boot import flat, pvh
 from kvmctl.vmm.boot.image import BzImage, recognise
 from kvmctl.vmm.boot.source import FileSource
 from kvmctl.vmm.bus.io import IoBus
@@ -164,7 +164,7 @@ class Machine:
 
     def _load(self) -> None:
         cmdline = self.domain.os.cmdline or ""
-        if self._quirks.linux_cmdline and not self._is_flat():
+        if self._quirks.linux_cmdline and self._is_linux():
             extra = " ".join(self._quirks.linux_cmdline)
             log.info("this host (%s) adds to the kernel's command line: %s", self._quirks.name, extra)
             cmdline = f"{cmdline} {extra}".lstrip()
@@ -180,9 +180,11 @@ class Machine:
         start_at(self.vcpus[0], entry)
         self._quirks.prepare_start(self.memory, self.vcpus[0])
 
-    def _is_flat(self) -> bool:
+    def _is_linux(self) -> bool:
         image = recognise(FileSource(self._files.kernel_fd, "kernel"))
-        return not isinstance(image, BzImage) and flat.ring(image.elf) is not None
+        return isinstance(image, BzImage) or (
+            flat.ring(image.elf) is None and pvh.entry_point(image.elf) is None
+        )
 
     # run, pause, reset, end
 

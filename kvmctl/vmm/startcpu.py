@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from kvmctl.vmm.boot import Entry
+from kvmctl.vmm.boot import Entry, Mode
 from kvmctl.vmm.kvm import abi
 from kvmctl.vmm.kvm.vcpu import Vcpu
 
@@ -31,22 +31,34 @@ _TSS_LIMIT: Final = 0x67
 
 
 def start_at(vcpu: Vcpu, entry: Entry) -> None:
-    """Put a freshly reset vCPU into 64-bit mode at the entry point."""
+    """Put a freshly reset vCPU into the entry's mode, at the entry point."""
     sregs = vcpu.get_sregs()
     dpl = entry.dpl
-    sregs.cs = _segment(entry.code_selector, _CODE, dpl, long=True)
+    long = entry.mode is not Mode.PROTECTED32
+    sregs.cs = _segment(entry.code_selector, _CODE, dpl, long=long)
     data = _segment(entry.data_selector, _DATA, dpl, long=False)
     for name in ("ds", "es", "fs", "gs", "ss"):
         setattr(sregs, name, data)
     sregs.tr = abi.Segment(0, _TSS_LIMIT, 0, _BUSY_TSS, 1)
     sregs.gdt = abi.Dtable(entry.gdt_base, entry.gdt_limit)
     sregs.idt = abi.Dtable(0, 0)
-    sregs.cr0 = _CR0_PE | _CR0_MP | _CR0_ET | _CR0_NE | _CR0_WP | _CR0_AM | _CR0_PG
-    sregs.cr3 = entry.cr3
-    sregs.cr4 = _CR4_PAE | _CR4_OSFXSR | _CR4_OSXMMEXCPT
-    sregs.efer = _EFER_LME | _EFER_LMA
+    if long:
+        sregs.cr0 = _CR0_PE | _CR0_MP | _CR0_ET | _CR0_NE | _CR0_WP | _CR0_AM | _CR0_PG
+        sregs.cr3 = entry.cr3
+        sregs.cr4 = _CR4_PAE | _CR4_OSFXSR | _CR4_OSXMMEXCPT
+        sregs.efer = _EFER_LME | _EFER_LMA
+    else:
+        sregs.cr0 = _CR0_PE | _CR0_ET
+        sregs.cr4 = 0
     vcpu.set_sregs(sregs)
-    regs = abi.Regs(rip=entry.rip, rsp=entry.rsp, rsi=entry.rsi, rdi=entry.rdi, rflags=entry.rflags)
+    regs = abi.Regs(
+        rip=entry.rip,
+        rsp=entry.rsp,
+        rbx=entry.rbx,
+        rsi=entry.rsi,
+        rdi=entry.rdi,
+        rflags=entry.rflags,
+    )
     vcpu.set_regs(regs)
 
 

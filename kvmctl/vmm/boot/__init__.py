@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from kvmctl.vmm.boot import cache, decompress, flat, linux
+from kvmctl.vmm.boot import cache, decompress, flat, linux, pvh
 from kvmctl.vmm.boot import elf as _elf
 from kvmctl.vmm.boot.entry import Entry, Mode
 from kvmctl.vmm.boot.errors import BootError, mib
@@ -46,6 +46,9 @@ def load(
         if isinstance(image, BzImage):
             return _load_bzimage(memory, kernel, image, initrd, arguments, cache_dir, rsdp)
         level = flat.ring(image.elf)
+        start = pvh.entry_point(image.elf) if level is None else None
+        if start is not None:
+            return pvh.load(memory, kernel, image.elf, start, initrd, arguments, rsdp=rsdp)
         if level is None:
             return linux.load(memory, kernel, image.elf, None, initrd, arguments, rsdp=rsdp)
         if initrd is not None:

@@ -7,11 +7,12 @@ from enum import Enum
 
 
 class Mode(Enum):
-    """All start in 64-bit mode with paging on; they differ in privilege and in what they are handed."""
+    """64-bit mode with paging on, but for PROTECTED32; they differ in privilege and in what they get."""
 
     LONG64 = "long64"
     FLAT_RING0 = "flat-ring0"
     FLAT_RING3 = "flat-ring3"
+    PROTECTED32 = "protected32"
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Entry:
     rflags: int
     rsi: int = 0
     rdi: int = 0
+    rbx: int = 0
 
     @property
     def dpl(self) -> int:

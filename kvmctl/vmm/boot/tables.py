@@ -28,12 +28,19 @@ USER_CS: Final = 0x28 | 3
 _DATA: Final = 0x00CF_9300_0000_FFFF
 _CODE64: Final = 0x00AF_9B00_0000_FFFF
 _DPL3: Final = 3 << 45
+_CODE32: Final = 0x00CF_9B00_0000_FFFF
 _DESCRIPTORS: Final = (0, 0, _CODE64, _DATA, _DATA | _DPL3, _CODE64 | _DPL3)
 GDT_LIMIT: Final = 8 * len(_DESCRIPTORS) - 1
 
 
 def write_gdt(memory: GuestMemory) -> None:
     memory.write(layout.GDT, struct.pack(f"<{len(_DESCRIPTORS)}Q", *_DESCRIPTORS))
+
+
+def write_protected_gdt(memory: GuestMemory) -> None:
+    """For a start in 32-bit protected mode."""
+    descriptors = (0, 0, _CODE32, _DATA, 0, 0)
+    memory.write(layout.GDT, struct.pack(f"<{len(descriptors)}Q", *descriptors))
 
 
 def write_page_tables(memory: GuestMemory, *, user: bool) -> int:
