@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import kvmctl
-from kvmctl.vmm.boot import acpi, smbios
+from kvmctl.vmm.boot import acpi, layout, smbios
 from kvmctl.vmm.bus import pci, pciconfig
 from kvmctl.vmm.devices import BOARD, i8042, pcihost, pm, pvpanic, resetport, rtc, serial
 from kvmctl.vmm.memory import GuestMemory
@@ -30,6 +30,8 @@ def has_acpi(domain: Domain) -> bool:
 
 def write_tables(domain: Domain, memory: GuestMemory) -> int:
     """Put the tables that the domain asks for into memory; the address of the RSDP, 0 without ACPI."""
+    if memory.size < layout.HIGH_MEMORY:
+        return NO_TABLES  # too small to boot, as the boot code says in clear words
     smbios.build(identity(domain), memory.write)
     return acpi.build(board(domain), memory.write) if has_acpi(domain) else NO_TABLES
 

@@ -112,6 +112,15 @@ def test_domain_without_acpi_has_no_tables() -> None:
     assert [entry[4] for entry in entries if entry[0] == 0] == [1, 1, 0]
 
 
+def test_memory_too_small_is_left_to_the_boot_code() -> None:
+    text = (
+        "<domain type='kvm'><name>a</name><memory>64</memory><features><acpi/></features>"
+        "<os><type>hvm</type></os></domain>"
+    )
+    memory = GuestMemory(64 << 10)
+    assert firmware.write_tables(with_defaults(parse(text)), memory) == 0
+
+
 def iasl(directory: Path, *arguments: str) -> str:
     assert IASL is not None
     run = subprocess.run([IASL, *arguments], cwd=directory, capture_output=True, text=True)
