@@ -37,6 +37,8 @@ _ADVICE = {
     "domain/devices/serial/target/model": "use <model name='isa-serial'/>",
     "domain/devices/console/target/@type": "use type='serial'",
     "domain/devices/controller": "only its absence can be stated: <controller type='usb' model='none'/>",
+    "domain/devices/interface/@type": "use type='bridge' or type='ethernet'",
+    "domain/devices/interface/model/@type": "use <model type='virtio'/>",
     "domain/devices/rng/@model": "use model='virtio'",
     "domain/devices/rng/backend/@model": "use <backend model='random'>/dev/urandom</backend>",
     "domain/devices/memballoon": "only its absence can be stated: <memballoon model='none'/>",

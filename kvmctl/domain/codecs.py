@@ -109,6 +109,11 @@ TEXT = Text()
 LINE = Text("one line of text, not empty", re.compile(r"[^\n]+"))
 ABSOLUTE_PATH = Text("an absolute path", re.compile(r"/[^\n\r]+"))
 WORD = Text("a word of letters, digits, '_', '-' and '.'", re.compile(r"[a-zA-Z0-9_.-]+"))
+MAC_ADDRESS = Text(
+    "a unicast address as 52:54:00:12:34:56",
+    re.compile(r"[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}"),
+)
+INTERFACE_NAME = Text("a network interface's name", re.compile(r"[a-zA-Z0-9_.\-:]{1,15}"))
 DISK_TARGET = Text("a virtio disk's name as vda", re.compile(r"vd[a-z]+"))
 DISK_SERIAL = Text(
     "1 to 20 letters, digits, '_', '.', '+', '-' and spaces", re.compile(r"[A-Za-z0-9_.+\- ]{1,20}")

@@ -2,12 +2,15 @@
 
 from dataclasses import replace
 from itertools import count
+from secrets import token_bytes
 from uuid import uuid4
 
 from kvmctl.domain.meaning import SERIAL_PORTS
-from kvmctl.domain.model import Chardev, Controller, Devices, Disk, Domain
+from kvmctl.domain.model import Chardev, Controller, Devices, Disk, Domain, Interface
 
 MACHINE = "pc"
+MAC_PREFIX = "52:54:00"
+"""Of the addresses that libvirt makes up for virtual machines."""
 
 
 def with_defaults(domain: Domain) -> Domain:
@@ -20,6 +23,7 @@ def with_defaults(domain: Domain) -> Domain:
             _paired(domain.devices),
             controllers=_numbered(domain.devices.controllers),
             disks=tuple(_with_driver(disk) for disk in domain.devices.disks),
+            interfaces=tuple(_with_card(interface) for interface in domain.devices.interfaces),
         ),
     )
 
@@ -29,6 +33,7 @@ def inactive(domain: Domain) -> Domain:
     devices = replace(
         domain.devices,
         disks=tuple(replace(disk, alias=None) for disk in domain.devices.disks),
+        interfaces=tuple(replace(one, alias=None) for one in domain.devices.interfaces),
         rngs=tuple(replace(rng, alias=None) for rng in domain.devices.rngs),
         serials=tuple(_inactive_chardev(serial) for serial in domain.devices.serials),
         consoles=tuple(_inactive_chardev(console) for console in domain.devices.consoles),
@@ -55,6 +60,11 @@ def _paired(devices: Devices) -> Devices:
 
 def _numbered(controllers: tuple[Controller, ...]) -> tuple[Controller, ...]:
     return tuple(replace(one, index=0 if one.index is None else one.index) for one in controllers)
+
+
+def _with_card(interface: Interface) -> Interface:
+    made_up = ":".join([MAC_PREFIX, *(f"{byte:02x}" for byte in token_bytes(3))])
+    return replace(interface, mac=(interface.mac or made_up).lower(), model="virtio")
 
 
 def _with_driver(disk: Disk) -> Disk:

@@ -24,7 +24,7 @@ _SOURCES = {"file": "file", "block": "dev"}
 
 
 def findings(domain: Domain) -> list[Finding]:
-    checks = (_name, _memory, _vcpus, _boot, _sysinfo, _devices, _disks, unwritable)
+    checks = (_name, _memory, _vcpus, _boot, _sysinfo, _devices, _disks, _interfaces, unwritable)
     return [finding for check in checks for finding in check(domain)]
 
 
@@ -136,6 +136,17 @@ def _disks(domain: Domain) -> Iterator[Finding]:
             message = f"target '{disk.target}' duplicated for disk sources"
             yield Finding(ErrorKind.XML_ERROR, message, f"{path}/target/@dev")
         targets.add(disk.target)
+
+
+def _interfaces(domain: Domain) -> Iterator[Finding]:
+    for index, interface in enumerate(domain.devices.interfaces):
+        path = _numbered("/domain/devices/interface", index)
+        if interface.type == "bridge" and interface.bridge is None:
+            message = "an interface of type='bridge' has no <source bridge='…'/>"
+            yield Finding(ErrorKind.XML_ERROR, message, path)
+        if interface.type != "bridge" and interface.bridge is not None:
+            message = "source bridge needs type='bridge'"
+            yield Finding(ErrorKind.CONFIG_UNSUPPORTED, message, f"{path}/source/@bridge")
 
 
 def _other_source(disk: Disk, path: str) -> Iterator[Finding]:

@@ -13,7 +13,9 @@ from kvmctl.domain.codecs import (
     ABSOLUTE_PATH,
     DISK_SERIAL,
     DISK_TARGET,
+    INTERFACE_NAME,
     LINE,
+    MAC_ADDRESS,
     ON_OFF,
     TEXT,
     UINT,
@@ -156,6 +158,18 @@ class Memballoon:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Interface:
+    """formatdomain, "Network interfaces": a TAP device of the host, on a bridge or by itself, over virtio."""
+
+    type: str = value("@type", choice("bridge", "ethernet"))
+    mac: str | None = value("mac/@address", MAC_ADDRESS, default=None)
+    bridge: str | None = value("source/@bridge", INTERFACE_NAME, default=None)
+    target: str | None = value("target/@dev", INTERFACE_NAME, default=None)
+    model: str | None = value("model/@type", choice("virtio"), default=None)
+    alias: str | None = value("alias/@name", WORD, default=None, live=always)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Rng:
     """formatdomain, "Random number generator device": a character device of the host, over virtio."""
 
@@ -177,6 +191,7 @@ class Devices:
     emulator: str | None = value("emulator", ABSOLUTE_PATH, default=None)
     disks: tuple[Disk, ...] = many("disk", Disk)
     controllers: tuple[Controller, ...] = many("controller", Controller)
+    interfaces: tuple[Interface, ...] = many("interface", Interface)
     serials: tuple[Chardev, ...] = many("serial", Chardev, without=("@tty",))
     consoles: tuple[Chardev, ...] = many(
         "console", Chardev, without=("target/model/@name",), optional=("@type",)

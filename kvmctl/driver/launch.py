@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import kvmctl.domain
-from kvmctl.domain import Chardev, Disk, Domain, Rng
+from kvmctl.domain import Chardev, Disk, Domain, Interface, Rng
 from kvmctl.driver.capabilities import vcpu_limit
 from kvmctl.driver.errors import failure, system_failure
 from kvmctl.driver.monitor import listen
@@ -19,7 +19,7 @@ from kvmctl.driver.paths import Paths, RunFiles
 from kvmctl.driver.rpc import ErrorCode
 from kvmctl.driver.store import uuid_of
 from kvmctl.driver.vmprocess import VmProcess
-from kvmctl.host import kvm, memory
+from kvmctl.host import kvm, memory, tap
 
 _VMM_ERROR = "kvmctl-vmm: error: "
 
@@ -141,6 +141,26 @@ def open_disks(domain: Domain, descriptors: Descriptors) -> Domain:
     return replace(domain, devices=replace(domain.devices, disks=disks))
 
 
+def open_interface(interface: Interface, alias: str, descriptors: Descriptors) -> Interface:
+    """Open a TAP device; the result carries the name that it has."""
+    try:
+        descriptor, name = tap.open_tap(interface.target, interface.bridge)
+    except OSError as error:
+        place = f" on bridge '{interface.bridge}'" if interface.bridge else ""
+        what = f"TAP device '{interface.target}'" if interface.target else "a TAP device"
+        raise system_failure(error, f"cannot open {what}{place}") from error
+    descriptors.add(alias, descriptor)
+    return replace(interface, alias=alias, target=name)
+
+
+def open_interfaces(domain: Domain, descriptors: Descriptors) -> Domain:
+    interfaces = tuple(
+        open_interface(interface, f"net{number}", descriptors)
+        for number, interface in enumerate(domain.devices.interfaces)
+    )
+    return replace(domain, devices=replace(domain.devices, interfaces=interfaces))
+
+
 def open_rng(rng: Rng, alias: str, descriptors: Descriptors) -> Rng:
     """Open a source of random numbers, which has to be a character device."""
     try:
@@ -226,7 +246,7 @@ def launch(domain: Domain, paths: Paths) -> Launched:
         try:
             descriptors.add("qmp", listen(files.qmp).detach())
             live = domain
-            for open_devices in (open_chardevs, open_disks, open_rngs):
+            for open_devices in (open_chardevs, open_disks, open_interfaces, open_rngs):
                 live = open_devices(live, descriptors)
             log = LogFile(paths.domain_log(domain.name))
             stack.callback(log.close)

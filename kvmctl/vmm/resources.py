@@ -11,11 +11,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kvmctl.vmm.chardev import pty_number
-from kvmctl.vmm.devices.virtio import blk, rng
+from kvmctl.host import tap
+from kvmctl.vmm.devices.virtio import blk, net, rng
 from kvmctl.vmm.machine import BootFiles, MachineError
 
 if TYPE_CHECKING:
-    from kvmctl.domain import Chardev, Domain
+    from kvmctl.domain import Chardev, Domain, Interface
 
 _STDIN: Final = 0
 _STDOUT: Final = 1
@@ -61,6 +62,10 @@ def device_files(domain: Domain) -> dict[str, tuple[str, int]]:
     return files
 
 
+def interface_aliases(domain: Domain) -> list[str]:
+    return [net.alias(interface, index) for index, interface in enumerate(domain.devices.interfaces)]
+
+
 def from_descriptors(domain: Domain, fds: dict[str, int], cache_dir: Path | None) -> Resources:
     """What the daemon passed with --fd; the names are those of the domain's devices."""
     for name in ("kvm", "qmp", "kernel"):
@@ -81,7 +86,7 @@ def from_descriptors(domain: Domain, fds: dict[str, int], cache_dir: Path | None
             fd, fd if chardev.source_type == "pty" else None, fds.get(f"{alias}.log")
         )
     devices = {}
-    for alias in device_files(domain):
+    for alias in (*device_files(domain), *interface_aliases(domain)):
         if alias not in fds:
             raise MachineError(f"descriptor {alias} is missing")
         devices[alias] = fds[alias]
@@ -117,6 +122,8 @@ def open_all(domain: Domain, qmp: Path | None, serial: str | None, cache_dir: Pa
         chosen = serial if index == 0 else None
         serials[serial_alias(chardev, index)] = _open_serial(chardev, chosen)
     devices = {alias: _open(Path(path), mode) for alias, (path, mode) in device_files(domain).items()}
+    for alias, interface in zip(interface_aliases(domain), domain.devices.interfaces, strict=True):
+        devices[alias] = _open_tap(interface)
     listening = None if qmp is None else _listen(qmp)
     boot = BootFiles(kernel, initrd, cache_dir)
     return Resources(None, boot, listening, serials, devices, [] if qmp is None else [qmp])
@@ -152,6 +159,14 @@ def _open(path: Path, flags: int) -> int:
         return os.open(path, flags | os.O_CLOEXEC, 0o600)
     except OSError as error:
         raise MachineError(f"cannot open {path}: {error.strerror}") from error
+
+
+def _open_tap(interface: Interface) -> int:
+    try:
+        return tap.open_tap(interface.target, interface.bridge)[0]
+    except OSError as error:
+        what = interface.target or "a TAP device"
+        raise MachineError(f"cannot open {what}: {error.strerror}") from error
 
 
 def _listen(path: Path) -> socket.socket:

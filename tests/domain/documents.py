@@ -55,6 +55,16 @@ lines &amp; more</description>
       <readonly/>
     </disk>
     <controller type='usb' index='0' model='none'/>
+    <interface type='bridge'>
+      <mac address='52:54:00:12:34:56'/>
+      <source bridge='br0'/>
+      <target dev='lan0'/>
+      <model type='virtio'/>
+      <alias name='net0'/>
+    </interface>
+    <interface type='ethernet'>
+      <target dev='tap5'/>
+    </interface>
     <serial type='pty'>
       <source path='/dev/pts/3'/>
       <log file='/var/log/guest.log' append='off'/>

@@ -15,6 +15,7 @@ from kvmctl.domain import (
     Devices,
     Disk,
     Domain,
+    Interface,
     Memballoon,
     Os,
     Present,
@@ -40,6 +41,7 @@ PATHS = st.text(CHARACTERS.filter(lambda character: character not in "\n\r"), mi
 )
 SWITCHES = st.none() | st.booleans()
 ALIASES = st.text("abcXYZ019_.-", min_size=1, max_size=10)
+INTERFACE_NAMES = st.text("abXY09_.-", min_size=1, max_size=15)
 LOGS = st.builds(ChardevLog, file=PATHS, append=SWITCHES)
 LIFECYCLE = st.sampled_from(["destroy", "restart", "preserve"])
 
@@ -82,6 +84,19 @@ def disks(draw: st.DrawFn) -> Disk:
 
 
 @st.composite
+def interfaces(draw: st.DrawFn) -> Interface:
+    kind = draw(st.sampled_from(["bridge", "ethernet"]))
+    return Interface(
+        type=kind,
+        mac=draw(st.sampled_from([None, "52:54:00:ab:CD:09"])),
+        bridge=draw(INTERFACE_NAMES) if kind == "bridge" else None,
+        target=draw(st.none() | INTERFACE_NAMES),
+        model=draw(st.sampled_from([None, "virtio"])),
+        alias=draw(st.none() | ALIASES),
+    )
+
+
+@st.composite
 def devices(draw: st.DrawFn) -> Devices:
     serials = draw(st.lists(chardevs("isa-serial"), max_size=4, unique_by=lambda one: one.target_port))
     model = draw(st.sampled_from([None, "isa-serial"]))
@@ -92,6 +107,7 @@ def devices(draw: st.DrawFn) -> Devices:
         emulator=draw(st.none() | PATHS),
         disks=tuple(draw(st.lists(disks(), max_size=2, unique_by=lambda one: one.target))),
         controllers=tuple(draw(st.lists(usb, max_size=1))),
+        interfaces=tuple(draw(st.lists(interfaces(), max_size=2))),
         serials=tuple(replace(one, target_model=model) for one in serials),
         consoles=tuple(draw(st.lists(chardevs("serial"), max_size=1))),
         memballoon=draw(st.sampled_from([None, Memballoon(model="none")])),

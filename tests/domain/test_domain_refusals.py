@@ -24,7 +24,7 @@ def refusal(text: str | bytes) -> DomainError:
     ("text", "path", "advice"),
     [
         (small(devices="<disk type='network'/>"), "/domain/devices/disk/@type", "type='file'"),
-        (small(devices="<interface type='network'/>"), "/domain/devices/interface", "leave it out"),
+        (small(devices="<interface type='network'/>"), "/domain/devices/interface/@type", "type='bridge'"),
         (small(devices="<graphics type='vnc'/>"), "/domain/devices/graphics", "<serial type='pty'>"),
         (small(devices="<video/>"), "/domain/devices/video", "<serial type='pty'>"),
         (small(devices="<input type='tablet'/>"), "/domain/devices/input", "<serial type='pty'>"),

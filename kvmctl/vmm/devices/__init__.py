@@ -10,7 +10,7 @@ from typing import Final
 
 from kvmctl.vmm.devices import i8042, pcihost, pm, pvpanic, resetport, rtc, serial
 from kvmctl.vmm.devices.platform import Device, Platform
-from kvmctl.vmm.devices.virtio import blk, rng
+from kvmctl.vmm.devices.virtio import blk, net, rng
 
 BOARD: Final[tuple[Callable[[Platform], Sequence[Device]], ...]] = (
     serial.attach,
@@ -21,5 +21,6 @@ BOARD: Final[tuple[Callable[[Platform], Sequence[Device]], ...]] = (
     pvpanic.attach,
     pcihost.attach,
     blk.attach,
+    net.attach,
     rng.attach,
 )

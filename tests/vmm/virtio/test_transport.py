@@ -46,6 +46,9 @@ class Echo:
     def start(self, features: int) -> None:
         self.started_with = features
 
+    def stop(self) -> None:
+        """No request waits."""
+
     def process(self, queue: int, chain: Chain) -> int:
         data = b"".join(chain.readable)[::-1]
         done = 0

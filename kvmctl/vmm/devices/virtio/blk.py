@@ -127,6 +127,9 @@ class Block:
         # Without the flush command every write has to be stable when it completes (5.2.6.2).
         self._sync = not features & F_FLUSH
 
+    def stop(self) -> None:
+        """No request waits for anything but the host's file."""
+
     def process(self, queue: int, chain: Chain) -> int:
         header, data_out = buffers.split(chain.readable, _HEADER.size)
         if buffers.total(header) < _HEADER.size:

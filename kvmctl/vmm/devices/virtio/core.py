@@ -143,6 +143,8 @@ class VirtioCore:
 
     def stop(self) -> None:
         """Back to the state after reset; returns when no thread touches guest memory."""
+        if any(setup.worker is not None for setup in self.queues):
+            self.device.stop()
         for setup in self.queues:
             if setup.worker is not None:
                 setup.worker.stop()

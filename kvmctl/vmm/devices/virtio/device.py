@@ -13,6 +13,10 @@ F_EVENT_IDX: Final = 1 << 29
 F_VERSION_1: Final = 1 << 32
 
 
+class Stopped(Exception):
+    """A request was given up because its device stops; it is not given back."""
+
+
 class VirtioDevice(Protocol):
     """A kind of device: its identity, its configuration, and what it does with a request."""
 
@@ -30,6 +34,9 @@ class VirtioDevice(Protocol):
 
     def start(self, features: int) -> None:
         """The driver is ready (DRIVER_OK) and has accepted these features."""
+
+    def stop(self) -> None:
+        """The device is being reset: a `process` that waits raises Stopped; it runs on any thread."""
 
     def process(self, queue: int, chain: Chain) -> int:
         """Carry out a request, on the queue's thread; how many bytes of its writable buffers are filled.

@@ -41,6 +41,9 @@ class Entropy:
     def start(self, features: int) -> None:
         """There is nothing to prepare."""
 
+    def stop(self) -> None:
+        """No request waits for anything but the host's file."""
+
     def process(self, queue: int, chain: Chain) -> int:
         wanted, _ = buffers.split(chain.writable, MAX_REQUEST)
         if not wanted:

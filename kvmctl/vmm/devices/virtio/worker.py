@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from kvmctl.vmm.devices.virtio.device import Stopped
 from kvmctl.vmm.devices.virtio.queue import Chain, QueueError, SplitQueue
 
 _PR_SET_NAME: Final = 15
@@ -55,6 +56,8 @@ class QueueWorker:
             while not self._stopping:
                 os.eventfd_read(self._kick_fd)
                 self._drain()
+        except Stopped:
+            return
         except QueueError as error:
             self._broken(str(error))
         except Exception as error:
