@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from kvmctl.vmm.chardev import pty_number
 from kvmctl.host import tap
+from kvmctl.vmm.chardev import pty_number
 from kvmctl.vmm.devices.virtio import blk, net, rng
 from kvmctl.vmm.machine import BootFiles, MachineError
 
