@@ -14,7 +14,7 @@ from tests.guests.debian import package
 from tests.guests.linux import initramfs
 
 # Initcalls that make the kernel parse its own type information, megabytes of it, for BPF programs that this
-# guest will not load; and one that makes thousands of files for tracing.
+# guest will not load; and two for tracing, which look up 37000 symbols and make thousands of files.
 SKIPPED_INITCALLS = (
     "cubictcp_register",
     "bpf_tcp_ca_kfunc_init",
@@ -23,6 +23,7 @@ SKIPPED_INITCALLS = (
     "bpf_key_sig_kfuncs_init",
     "bpf_rstat_kfunc_init",
     "tracer_init_tracefs",
+    "ftrace_check_for_weak_functions",
 )
 # What keeps an emulated boot short: no clearing of all memory, no self-tests of ciphers, no search of page
 # tables for writable code, no ACPI tables to interpret. None of it is needed on VMX or SVM.
