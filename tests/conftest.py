@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from kvmctl.host import kvm
+from tests.guests.linux.fixture import linux_guest as linux_guest
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

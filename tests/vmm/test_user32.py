@@ -10,9 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.guests import user32
-from tests.guests.linux.fixture import LinuxGuest, linux_guest
-
-__all__ = ["linux_guest"]
+from tests.guests.linux.fixture import LinuxGuest
 
 LIMIT_SECONDS = 240
 DONE = "init: done"

@@ -1,4 +1,4 @@
-"""The Linux test guest as a pytest fixture: import `linux_guest` into a conftest.py or a test module."""
+"""The Linux test guest as a pytest fixture, which tests/conftest.py gives to every test."""
 
 from __future__ import annotations
 

@@ -10,10 +10,7 @@ import pytest
 
 from kvmctl.vmm.boot import Entry, load
 from kvmctl.vmm.memory import GuestMemory
-from tests.guests.linux.fixture import linux_guest
 from tests.vmm.boot.images import as_fd
-
-__all__ = ["linux_guest"]
 
 Load = Callable[..., Entry]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.guests.linux.fixture import LinuxGuest, linux_guest  # noqa: F401 - a fixture
+from tests.guests.linux.fixture import LinuxGuest
 
 pytestmark = [pytest.mark.kvm, pytest.mark.slow]
 
@@ -50,7 +50,7 @@ def boot(guest: LinuxGuest, directory: Path, features: str, options: str) -> str
     ids=["MSI-X without ACPI", "ACPI", "interrupt pin"],
 )
 def test_root_on_the_first_disk(
-    linux_guest: LinuxGuest,  # noqa: F811
+    linux_guest: LinuxGuest,
     tmp_path: Path,
     features: str,
     options: str,
