@@ -91,7 +91,7 @@ lint: $(VENV)/.installed man-lint ## ruff, mypy and mandoc
 	@$(BIN)/mypy
 
 man-lint:
-	@if command -v mandoc >/dev/null; then mandoc -Tlint -Wwarning man/*.[18]; fi
+	@if command -v mandoc >/dev/null; then mandoc -Tlint -Wwarning man/*.[158]; fi
 
 clean: ## Remove what was built here (.venv too)
 	@rm -rf $(VENV) build kvmctl.egg-info kvmctl/demo/monitor.elf

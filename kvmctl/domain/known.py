@@ -4,7 +4,7 @@ known.txt is a tree, one name a line, indented by its depth; '@' marks an attrib
 a value may be, and among them '*' is any text.
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from importlib.resources import files
 
@@ -42,3 +42,8 @@ def is_known_word(path: str, word: str) -> bool:
 def takes_any_text(path: str) -> bool:
     """Whether the value at that path is for the hypervisor to judge, as a machine's name is."""
     return _ANY in _table().get(path, ())
+
+
+def known_paths() -> Collection[str]:
+    """Every element and attribute, in the order of the file."""
+    return _table().keys()
