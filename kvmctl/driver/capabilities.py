@@ -7,6 +7,7 @@ from lxml import etree
 
 from kvmctl.domain import MOST_VCPUS
 from kvmctl.driver.emulator import emulator_path
+from kvmctl.driver.errors import system_failure
 from kvmctl.host import cpu, kvm
 
 MACHINE = "pc"
@@ -15,8 +16,11 @@ _PAGE_KIB = 4
 
 
 def vcpu_limit() -> int:
-    """The most vCPUs a domain can have here. Raises OSError when KVM cannot be used."""
-    return min(kvm.limits().max_vcpus, MOST_VCPUS)
+    """The most vCPUs a domain can have here. Raises VIR_ERR_SYSTEM_ERROR when KVM cannot be used."""
+    try:
+        return min(kvm.limits().max_vcpus, MOST_VCPUS)
+    except OSError as error:
+        raise system_failure(error, f"cannot use '{kvm.DEVICE}'") from error
 
 
 def _text(parent: etree._Element, tag: str, text: str, **attributes: str) -> etree._Element:

@@ -34,10 +34,7 @@ def check(domain: Domain) -> None:
         )
     if not domain.os.kernel:
         raise failure(ErrorCode.CONFIG_UNSUPPORTED, f"domain '{domain.name}' has no <kernel> to boot")
-    try:
-        limit = vcpu_limit()
-    except OSError as error:
-        raise system_failure(error, f"cannot use '{kvm.DEVICE}'") from error
+    limit = vcpu_limit()
     if domain.vcpus > limit:
         raise failure(
             ErrorCode.CONFIG_UNSUPPORTED,

@@ -6,12 +6,12 @@ from urllib.parse import urlsplit
 from kvmctl import __version__
 from kvmctl.driver import capabilities, domain_capabilities
 from kvmctl.driver.driver import Driver
-from kvmctl.driver.errors import check_flags, failure, system_failure
+from kvmctl.driver.errors import check_flags, failure
 from kvmctl.driver.handlers.table import Table
 from kvmctl.driver.paths import DRIVER
 from kvmctl.driver.rpc import Connection, ErrorCode, Feature, Procedure, types
 from kvmctl.driver.rpc.types.params import as_dict
-from kvmctl.host import kvm, sysinfo
+from kvmctl.host import sysinfo
 
 table = Table()
 
@@ -115,10 +115,7 @@ async def connect_get_max_vcpus(
 ) -> types.ConnectGetMaxVcpusRet:
     if args.type not in (None, "", "kvm", DRIVER.upper(), DRIVER):
         raise failure(ErrorCode.INVALID_ARG, f"unknown type '{args.type}'")
-    try:
-        return types.ConnectGetMaxVcpusRet(max_vcpus=capabilities.vcpu_limit())
-    except OSError as error:
-        raise system_failure(error, f"cannot use '{kvm.DEVICE}'") from error
+    return types.ConnectGetMaxVcpusRet(max_vcpus=capabilities.vcpu_limit())
 
 
 @table.answers(Procedure.CONNECT_GET_SYSINFO)
