@@ -1,9 +1,11 @@
 """The domain: typed model, XML to model, model to XML, validation (schema, then meaning), defaults."""
 
-from kvmctl.domain.defaults import inactive, with_defaults
+from kvmctl.domain.aliases import with_aliases
+from kvmctl.domain.defaults import with_defaults
 from kvmctl.domain.document import format, parse, validate
 from kvmctl.domain.errors import DomainError, ErrorKind, Finding
-from kvmctl.domain.meaning import MOST_VCPUS
+from kvmctl.domain.live import inactive
+from kvmctl.domain.meaning.resources import MOST_VCPUS
 from kvmctl.domain.model import (
     Chardev,
     ChardevLog,
@@ -42,5 +44,6 @@ __all__ = [
     "inactive",
     "parse",
     "validate",
+    "with_aliases",
     "with_defaults",
 ]

@@ -5,7 +5,7 @@ from itertools import count
 from secrets import token_bytes
 from uuid import uuid4
 
-from kvmctl.domain.meaning import SERIAL_PORTS
+from kvmctl.domain.meaning.chardevs import SERIAL_PORTS
 from kvmctl.domain.model import Chardev, Controller, Devices, Disk, Domain, Interface
 
 MACHINE = "pc"
@@ -26,24 +26,6 @@ def with_defaults(domain: Domain) -> Domain:
             interfaces=tuple(_with_card(interface) for interface in domain.devices.interfaces),
         ),
     )
-
-
-def inactive(domain: Domain) -> Domain:
-    """The domain without what only a running one has: id, aliases, terminals."""
-    devices = replace(
-        domain.devices,
-        disks=tuple(replace(disk, alias=None) for disk in domain.devices.disks),
-        interfaces=tuple(replace(one, alias=None) for one in domain.devices.interfaces),
-        rngs=tuple(replace(rng, alias=None) for rng in domain.devices.rngs),
-        serials=tuple(_inactive_chardev(serial) for serial in domain.devices.serials),
-        consoles=tuple(_inactive_chardev(console) for console in domain.devices.consoles),
-    )
-    return replace(domain, id=None, devices=devices)
-
-
-def _inactive_chardev(chardev: Chardev) -> Chardev:
-    path = None if chardev.source_type == "pty" else chardev.path
-    return replace(chardev, path=path, tty=None, alias=None)
 
 
 def _paired(devices: Devices) -> Devices:

@@ -2,6 +2,7 @@
 
 from kvmctl.domain import meaning, schema, source, writer
 from kvmctl.domain.errors import DomainError, Finding
+from kvmctl.domain.meaning import objects
 from kvmctl.domain.model import Domain
 from kvmctl.domain.reader import Reader
 
@@ -20,7 +21,7 @@ def parse(text: str | bytes) -> Domain:
 
 def format(domain: Domain, *, live: bool = False) -> str:
     """libvirt's layout of the XML. ``live`` adds what a running domain has: id, aliases, terminals."""
-    for finding in meaning.unwritable(domain):
+    for finding in objects.check(domain):
         raise _error(finding, None)
     return writer.write(domain, live=live)
 

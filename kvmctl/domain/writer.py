@@ -27,8 +27,11 @@ class Node:
         return not self.attributes and self.text is None and not self.children
 
     def lines(self, indent: str) -> list[str]:
-        start = indent + "<" + self.name + "".join(
-            f" {name}='{_escape(text, _ATTRIBUTE)}'" for name, text in self.attributes.items()
+        start = (
+            indent
+            + "<"
+            + self.name
+            + "".join(f" {name}='{_escape(text, _ATTRIBUTE)}'" for name, text in self.attributes.items())
         )
         if self.text is not None:
             return [f"{start}>{_escape(self.text, _TEXT)}</{self.name}>"]

@@ -1,0 +1,40 @@
+"""The domain as frozen dataclasses, and where each field lives in the XML (formatdomain): a file a part.
+
+Units are normalised: memory is in bytes. Change a domain with dataclasses.replace.
+"""
+
+from kvmctl.domain.model.chardev import Chardev, ChardevLog
+from kvmctl.domain.model.clock import Clock
+from kvmctl.domain.model.controller import Controller
+from kvmctl.domain.model.devices import Devices
+from kvmctl.domain.model.disk import Disk
+from kvmctl.domain.model.domain import Domain
+from kvmctl.domain.model.interface import Interface
+from kvmctl.domain.model.memballoon import Memballoon
+from kvmctl.domain.model.os import Os
+from kvmctl.domain.model.panic import Panic
+from kvmctl.domain.model.quirks import Quirks
+from kvmctl.domain.model.rng import Rng
+from kvmctl.domain.model.shared import Present
+from kvmctl.domain.model.sysinfo import BiosEntry, OemString, Sysinfo, SystemEntry
+
+__all__ = [
+    "BiosEntry",
+    "Chardev",
+    "ChardevLog",
+    "Clock",
+    "Controller",
+    "Devices",
+    "Disk",
+    "Domain",
+    "Interface",
+    "Memballoon",
+    "OemString",
+    "Os",
+    "Panic",
+    "Present",
+    "Quirks",
+    "Rng",
+    "Sysinfo",
+    "SystemEntry",
+]

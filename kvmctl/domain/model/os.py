@@ -1,0 +1,19 @@
+"""formatdomain, "Operating system booting"."""
+
+from dataclasses import dataclass
+
+from kvmctl.domain.binding import value
+from kvmctl.domain.codecs import ABSOLUTE_PATH, TEXT, choice
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Os:
+    """formatdomain, "Operating system booting": direct kernel boot."""
+
+    type: str = value("type", choice("hvm"), default="hvm", stated=True)
+    arch: str = value("type/@arch", choice("x86_64"), default="x86_64")
+    machine: str | None = value("type/@machine", choice("pc", "kvmctl"), default=None)
+    kernel: str | None = value("kernel", ABSOLUTE_PATH, default=None)
+    initrd: str | None = value("initrd", ABSOLUTE_PATH, default=None)
+    cmdline: str | None = value("cmdline", TEXT, default=None)
+    smbios: str | None = value("smbios/@mode", choice("emulate", "sysinfo"), default=None)
