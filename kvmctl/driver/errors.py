@@ -5,6 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from kvmctl.backends import BackendError, Unsupported
 from kvmctl.domain import DomainError
 from kvmctl.driver.rpc import ErrorCode, ErrorDomain, VirError
 
@@ -19,6 +20,12 @@ def system_failure(error: OSError, action: str) -> VirError:
     if isinstance(error.filename, str) and error.filename not in action:
         reason = f"'{error.filename}': {reason}"
     return VirError(ErrorCode.SYSTEM_ERROR, f"{action}: {reason}")
+
+
+def backend_failure(error: BackendError) -> VirError:
+    """What kept a device's host end from being opened."""
+    unsupported = isinstance(error, Unsupported)
+    return VirError(ErrorCode.CONFIG_UNSUPPORTED if unsupported else ErrorCode.SYSTEM_ERROR, str(error))
 
 
 def domain_failure(error: DomainError) -> VirError:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from kvmctl.vmm.chardev import FdChardev
-from kvmctl.vmm.control import Command, Handler, QmpError, QmpServer
+from kvmctl.vmm.control import QmpServer
 from kvmctl.vmm.firmware import has_acpi
 from kvmctl.vmm.lifecycle import Lifecycle, NeedsReset, RunState
 from kvmctl.vmm.machine import Machine
+from kvmctl.vmm.qmp import Command, Handler, QmpError
 
 if TYPE_CHECKING:
     from kvmctl.domain import Domain

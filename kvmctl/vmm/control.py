@@ -11,11 +11,11 @@ import json
 import logging
 import socket
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Final
 
 from kvmctl.vmm.jsonstream import JsonSplitter, TooLong
+from kvmctl.vmm.qmp import Command, Handler, QmpError
 
 MAX_MESSAGE: Final = 64 << 10
 MAX_UNREAD: Final = 1 << 20
@@ -23,25 +23,6 @@ _NEGOTIATE: Final = "qmp_capabilities"
 _DRAIN_POLL: Final = 0.005
 
 log = logging.getLogger(__name__)
-
-
-class QmpError(Exception):
-    """An error reply; `kind` is one of QEMU's error classes."""
-
-    def __init__(self, description: str, kind: str = "GenericError") -> None:
-        super().__init__(description)
-        self.kind = kind
-
-
-Handler = Callable[[Mapping[str, object]], object]
-
-
-@dataclass(frozen=True, slots=True)
-class Command:
-    """What a command does, and the names of the arguments that it knows."""
-
-    handler: Handler
-    arguments: frozenset[str] = frozenset()
 
 
 class QmpServer:
@@ -86,6 +67,20 @@ class QmpServer:
 
     def discard(self, client: _Client) -> None:
         self._clients.discard(client)
+
+
+class DeviceMonitor:
+    """The server, as devices see it (qmp.Monitor)."""
+
+    def __init__(self, server: QmpServer, loop: asyncio.AbstractEventLoop) -> None:
+        self._server = server
+        self._loop = loop
+
+    def command(self, name: str, handler: Handler, arguments: frozenset[str] = frozenset()) -> None:
+        self._server.commands[name] = Command(handler, arguments)
+
+    def emit(self, event: str, data: Mapping[str, object]) -> None:
+        self._loop.call_soon_threadsafe(self._server.emit, event, data)
 
 
 class _Client(asyncio.Protocol):

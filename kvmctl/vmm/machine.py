@@ -27,6 +27,7 @@ from kvmctl.vmm.kvm.system import Kvm
 from kvmctl.vmm.kvm.vcpu import Fault, Gate, Vcpu
 from kvmctl.vmm.kvm.vm import ChipState, Vm
 from kvmctl.vmm.memory import GuestMemory
+from kvmctl.vmm.qmp import Monitor
 from kvmctl.vmm.quirks import Quirks
 from kvmctl.vmm.startcpu import start_at
 
@@ -125,8 +126,15 @@ class Machine:
         chardevs: Mapping[str, CharBackend],
         descriptors: Mapping[str, int],
         timer: Callable[[Callable[[], None]], Timer],
+        monitor: Monitor,
     ) -> None:
         """Put every device of the board's table in."""
+
+        def descriptor(name: str) -> int:
+            if name not in descriptors:
+                raise MachineError(f"descriptor {name} is missing")
+            return descriptors[name]
+
         platform = Platform(
             domain=self.domain,
             memory=self.memory,
@@ -138,7 +146,8 @@ class Machine:
             timer=timer,
             power=self._power,
             chardev=chardevs.get,
-            descriptor=descriptors.__getitem__,
+            descriptor=descriptor,
+            monitor=monitor,
         )
         for attach in BOARD:
             self._devices += attach(platform)

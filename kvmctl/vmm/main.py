@@ -23,7 +23,7 @@ from kvmctl.vmm import chardev as chardevs
 from kvmctl.vmm import commands
 from kvmctl.vmm.boot import BootError
 from kvmctl.vmm.bus.io import BusError
-from kvmctl.vmm.control import QmpServer
+from kvmctl.vmm.control import DeviceMonitor, QmpServer
 from kvmctl.vmm.kvm.system import Kvm, KvmError
 from kvmctl.vmm.kvm.vcpu import install_kick_handler
 from kvmctl.vmm.lifecycle import EXIT_FAILED, Lifecycle
@@ -101,7 +101,7 @@ def _open(options: argparse.Namespace) -> tuple[Domain, Resources]:
         domain = parse(_read_all(options.domain_fd))
         return domain, from_descriptors(domain, dict(options.fd), options.cache_dir)
     domain = with_defaults(parse(options.domain.read_bytes()))
-    return domain, open_all(domain, options.qmp, options.serial, options.cache_dir)
+    return open_all(domain, options.qmp, options.serial, options.cache_dir)
 
 
 def _read_all(fd: int) -> bytes:
@@ -155,7 +155,10 @@ class _Vmm:
             for alias, files in self._resources.serials.items()
         }
         machine.add_devices(
-            ports, self._resources.devices, lambda callback: LoopTimer(loop, machine.bus.lock, callback)
+            ports,
+            self._resources.descriptors,
+            lambda callback: LoopTimer(loop, machine.bus.lock, callback),
+            DeviceMonitor(server, loop),
         )
         machine.start()
         commands.register(server, self._domain, machine, lifecycle, list(ports.values()))

@@ -11,6 +11,7 @@ from kvmctl.vmm.bus.io import IoBus
 from kvmctl.vmm.bus.msix import Vector
 from kvmctl.vmm.bus.pci import PciBus
 from kvmctl.vmm.memory import GuestMemory
+from kvmctl.vmm.qmp import Monitor
 
 if TYPE_CHECKING:
     from kvmctl.domain import Domain
@@ -79,3 +80,4 @@ class Platform:
     """The host end by the alias of the domain's device."""
     descriptor: Callable[[str], int]
     """The open file that a device is on, by the alias of the domain's device."""
+    monitor: Monitor

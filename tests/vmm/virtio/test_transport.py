@@ -21,6 +21,7 @@ from kvmctl.vmm.devices.virtio import pci
 from kvmctl.vmm.devices.virtio.device import F_VERSION_1
 from kvmctl.vmm.devices.virtio.queue import Chain
 from kvmctl.vmm.memory import GuestMemory
+from kvmctl.vmm.qmp import Monitor
 
 MEMORY = 0x10000
 TABLE, AVAILABLE, USED, DATA = 0x1000, 0x2000, 0x3000, 0x4000
@@ -93,6 +94,7 @@ class Bench:
             power=lambda _request: None,
             chardev=lambda _alias: None,
             descriptor=lambda _alias: -1,
+            monitor=cast(Monitor, None),
         )
         self.transport = pci.VirtioPci(self.device, platform)
         self.pci.write(0, COMMAND, 2, COMMAND_MEMORY)

@@ -5,16 +5,13 @@ from __future__ import annotations
 import logging
 import struct
 from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import Final, Protocol
 
 from kvmctl.vmm.devices.platform import Device, Platform
 from kvmctl.vmm.devices.virtio import buffers
-from kvmctl.vmm.devices.virtio.pci import VirtioPci
 from kvmctl.vmm.devices.virtio.queue import Chain, QueueError
+from kvmctl.vmm.devices.virtio.transport import plug
 from kvmctl.vmm.diskfile import DiskFile
-
-if TYPE_CHECKING:
-    from kvmctl.domain import Disk
 
 DEVICE_ID: Final = 2
 QUEUE_SIZE: Final = 256
@@ -217,15 +214,11 @@ class Block:
         return ranges
 
 
-def alias(disk: Disk, index: int) -> str:
-    return disk.alias or f"virtio-disk{index}"
-
-
 def attach(platform: Platform) -> list[Device]:
     """A PCI function for every <disk> of the domain."""
     disks: list[Device] = []
-    for index, disk in enumerate(platform.domain.devices.disks):
-        name = alias(disk, index)
+    for disk in platform.domain.devices.disks:
+        name = disk.alias or ""
         device = Block(
             name,
             DiskFile(platform.descriptor(name)),
@@ -233,5 +226,5 @@ def attach(platform: Platform) -> list[Device]:
             readonly=disk.is_readonly,
             discard=disk.discard != "ignore",
         )
-        disks.append(VirtioPci(device, platform))
+        disks.append(plug(device, platform))
     return disks

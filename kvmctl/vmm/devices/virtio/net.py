@@ -6,16 +6,13 @@ import logging
 import os
 import select
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from kvmctl.vmm.devices.platform import Device, Platform
 from kvmctl.vmm.devices.virtio import buffers
 from kvmctl.vmm.devices.virtio.device import Stopped
-from kvmctl.vmm.devices.virtio.pci import VirtioPci
 from kvmctl.vmm.devices.virtio.queue import Chain, QueueError
-
-if TYPE_CHECKING:
-    from kvmctl.domain import Interface
+from kvmctl.vmm.devices.virtio.transport import plug
 
 DEVICE_ID: Final = 1
 QUEUE_SIZE: Final = 256
@@ -106,15 +103,11 @@ class Network:
             log.warning("%s: frames are not %s: %s", self.name, what, error.strerror)
 
 
-def alias(interface: Interface, index: int) -> str:
-    return interface.alias or f"net{index}"
-
-
 def attach(platform: Platform) -> list[Device]:
     """A PCI function for every <interface> of the domain."""
     devices: list[Device] = []
-    for index, interface in enumerate(platform.domain.devices.interfaces):
-        name = alias(interface, index)
+    for interface in platform.domain.devices.interfaces:
+        name = interface.alias or ""
         mac = bytes.fromhex((interface.mac or "").replace(":", ""))
-        devices.append(VirtioPci(Network(name, platform.descriptor(name), mac), platform))
+        devices.append(plug(Network(name, platform.descriptor(name), mac), platform))
     return devices

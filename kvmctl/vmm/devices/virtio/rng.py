@@ -5,15 +5,12 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from kvmctl.vmm.devices.platform import Device, Platform
 from kvmctl.vmm.devices.virtio import buffers
-from kvmctl.vmm.devices.virtio.pci import VirtioPci
 from kvmctl.vmm.devices.virtio.queue import Chain
-
-if TYPE_CHECKING:
-    from kvmctl.domain import Rng
+from kvmctl.vmm.devices.virtio.transport import plug
 
 DEVICE_ID: Final = 4
 QUEUE_SIZE: Final = 64
@@ -57,16 +54,12 @@ class Entropy:
             return 0
 
 
-def alias(source: Rng, index: int) -> str:
-    return source.alias or f"rng{index}"
-
-
 def attach(platform: Platform) -> list[Device]:
     """A PCI function for every <rng> of the domain."""
     devices: list[Device] = []
-    for index, source in enumerate(platform.domain.devices.rngs):
-        name = alias(source, index)
+    for source in platform.domain.devices.rngs:
+        name = source.alias or ""
         fd = platform.descriptor(name)
         os.set_blocking(fd, True)
-        devices.append(VirtioPci(Entropy(name, fd), platform))
+        devices.append(plug(Entropy(name, fd), platform))
     return devices
