@@ -21,6 +21,7 @@ from typing import Annotated, Any, TypeVar, dataclass_transform, get_args, get_o
 T = TypeVar("T")
 
 _ARMS = "__xdr_arms__"
+_DECLARED = "__xdr_declared__"
 _U32 = packing.Struct(">I")
 _compiled: dict[Any, Codec] = {}
 
@@ -157,8 +158,32 @@ class MaxItems:
 
 @dataclass_transform(frozen_default=True)
 def struct(cls: type[T]) -> type[T]:
-    """A structure (RFC 4506, section 4.14): a frozen dataclass whose fields are encoded in their order."""
-    return dataclass(frozen=True, slots=True)(cls)
+    """A structure (RFC 4506, section 4.14): a frozen dataclass whose fields are encoded in their order.
+
+    The protocol has some 700 of them and a daemon meets a few dozen, so each becomes a dataclass when it is
+    first used.
+    """
+    setattr(cls, _DECLARED, True)
+    setattr(cls, "__init__", _first_init)  # noqa: B010
+    return cls
+
+
+def _first_init(self: Any, *values: Any, **named: Any) -> None:
+    complete(type(self))
+    type(self).__init__(self, *values, **named)
+
+
+def is_struct(kind: Any) -> bool:
+    """Whether a class was declared by :func:`struct` or :func:`union`."""
+    return isinstance(kind, type) and _DECLARED in vars(kind)
+
+
+def complete(kind: type[Any]) -> type[Any]:
+    """Make a declared class the dataclass that it stands for."""
+    if kind.__init__ is _first_init:
+        del kind.__init__
+        dataclass(frozen=True)(kind)
+    return kind
 
 
 @dataclass_transform(frozen_default=True)
@@ -169,9 +194,8 @@ def union(arms: Mapping[Any, Any]) -> Callable[[type[T]], type[T]]:
     """
 
     def decorate(cls: type[T]) -> type[T]:
-        made = dataclass(frozen=True, slots=True)(cls)
-        setattr(made, _ARMS, dict(arms))
-        return made
+        setattr(cls, _ARMS, dict(arms))
+        return struct(cls)
 
     return decorate
 
@@ -207,10 +231,10 @@ def codec(kind: Any) -> Codec:
             return _optional(codec(members[0]))
     elif isinstance(kind, type) and issubclass(kind, IntEnum):
         return _enumeration(kind)
-    elif isinstance(kind, type) and hasattr(kind, _ARMS):
-        return _union(kind)
-    elif isinstance(kind, type) and dataclasses.is_dataclass(kind):
-        return _struct(kind)
+    elif is_struct(kind):
+        if kind not in _compiled:
+            _compiled[kind] = _union(kind) if hasattr(kind, _ARMS) else _struct(kind)
+        return _compiled[kind]
     raise TypeError(f"{kind!r} has no XDR representation")
 
 
@@ -441,7 +465,7 @@ def _enumeration(kind: type[IntEnum]) -> Codec:
 
 def _fields(kind: type[Any]) -> list[tuple[str, Any]]:
     hints = get_type_hints(kind, include_extras=True)
-    return [(field.name, hints[field.name]) for field in dataclasses.fields(kind)]
+    return [(field.name, hints[field.name]) for field in dataclasses.fields(complete(kind))]
 
 
 def _struct(kind: type[Any]) -> Codec:

@@ -64,4 +64,4 @@ def values(kind: Any) -> st.SearchStrategy[Any]:
     if arms := getattr(kind, xdr._ARMS, None):
         return st.one_of([st.builds(kind, st.just(tag), values(arm)) for tag, arm in arms.items()])
     hints = get_type_hints(kind, include_extras=True)
-    return st.builds(kind, *[values(hints[field.name]) for field in dataclasses.fields(kind)])
+    return st.builds(kind, *[values(hints[field.name]) for field in dataclasses.fields(xdr.complete(kind))])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import tracemalloc
 from typing import Annotated, Any
 
@@ -11,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from kvmctl.driver.rpc import Procedure, types
+from kvmctl.driver.rpc import Procedure, types, xdr
 from kvmctl.driver.rpc.errors import ErrorMessage
 from kvmctl.driver.rpc.message import Header
 from kvmctl.driver.rpc.types.base import Bool, Double, Hyper, Int, String, UHyper, UInt
@@ -33,7 +32,7 @@ from .strategies import values
 
 EVERY_TYPE: list[type[Any]] = sorted(
     {kind for procedure in Procedure for kind in (procedure.arguments, procedure.result) if kind}
-    | {kind for kind in vars(types).values() if isinstance(kind, type) and dataclasses.is_dataclass(kind)}
+    | {kind for kind in vars(types).values() if xdr.is_struct(kind)}
     | {ErrorMessage, Header},
     key=lambda kind: kind.__name__,
 )
