@@ -11,6 +11,7 @@ from kvmctl.driver.domain import DomainObject
 from kvmctl.driver.errors import failure
 from kvmctl.driver.events import EventHub
 from kvmctl.driver.inventory import Inventory
+from kvmctl.driver.launcher import Launcher
 from kvmctl.driver.lifecycle import Lifecycle
 from kvmctl.driver.paths import DRIVER, Paths
 from kvmctl.driver.rpc import Connection, ErrorCode, VirError, types
@@ -26,7 +27,8 @@ class Driver:
         self.inventory = Inventory(self.store)
         self.events = EventHub()
         self.consoles = Consoles()
-        self.lifecycle = Lifecycle(self.store, self.inventory, self.events, self.consoles)
+        self.launcher = Launcher()
+        self.lifecycle = Lifecycle(self.store, self.inventory, self.events, self.consoles, self.launcher)
         self._pump: asyncio.Task[None] | None = None
 
     @property
@@ -73,6 +75,7 @@ class Driver:
     async def start(self) -> None:
         """Definitions first, then the guests that run already, then those that start with the host."""
         self._pump = asyncio.create_task(self.events.pump())
+        self.launcher.start()
         self.store.clean_up()
         self.reload()
         await asyncio.gather(*map(self._adopt, self.store.load_statuses()))
@@ -109,6 +112,7 @@ class Driver:
 
     async def stop(self) -> None:
         """The daemon ends, the guests go on."""
+        self.launcher.close()
         for domain in self.inventory:
             if domain.run is not None:
                 if domain.run.watcher is not None:

@@ -2,7 +2,6 @@
 the VMM."""
 
 import os
-import sys
 import time
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from kvmctl.backends import BackendError, Descriptors, boot, open_devices
 from kvmctl.domain import Domain, with_aliases
 from kvmctl.driver.capabilities import vcpu_limit
 from kvmctl.driver.errors import backend_failure, failure, system_failure
+from kvmctl.driver.launcher import Launcher, LauncherError, environment
 from kvmctl.driver.monitor import listen
 from kvmctl.driver.paths import Paths, RunFiles
 from kvmctl.driver.rpc import ErrorCode
@@ -41,13 +41,10 @@ def check(domain: Domain) -> None:
         )
 
 
-def vmm_command(domain: Domain) -> list[str]:
+def check_emulator(domain: Domain) -> None:
     emulator = domain.devices.emulator
-    if emulator is None:
-        return [sys.executable, "-m", "kvmctl.vmm"]
-    if not os.access(emulator, os.X_OK):
+    if emulator is not None and not os.access(emulator, os.X_OK):
         raise failure(ErrorCode.CONFIG_UNSUPPORTED, f"emulator '{emulator}' is not an executable file")
-    return [emulator]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +87,11 @@ class LogFile:
             return file.read().decode(errors="replace").splitlines()
 
 
-def launch(domain: Domain, paths: Paths) -> Launched:
+def launch(domain: Domain, paths: Paths, launcher: Launcher) -> Launched:
     """Open everything, then start the VMM, which waits for the first `cont`. Nothing stays behind when
     this fails."""
     check(domain)
-    command = vmm_command(domain)
+    check_emulator(domain)
     files = paths.run_files(domain.name, uuid_of(domain))
     with ExitStack() as stack:
         descriptors = Descriptors(stack)
@@ -112,13 +109,13 @@ def launch(domain: Domain, paths: Paths) -> Launched:
             stack.callback(os.close, text)
             os.write(text, kvmctl.domain.format(live, live=True).encode())
             os.lseek(text, 0, os.SEEK_SET)
-            command += ["--domain-fd", str(text), "-S", "--cache-dir", str(paths.cache)]
-            for name, descriptor in descriptors.named.items():
-                command += ["--fd", f"{name}={descriptor}"]
-            log.note("starting up: " + " ".join(command))
-            process = VmProcess.spawn(
-                command, [text, *descriptors.named.values()], log.descriptor, _environment()
-            )
+            arguments = ["-S", "--cache-dir", str(paths.cache)]
+            process = _start(live, arguments, log, text, descriptors.named, launcher)
+        except LauncherError as error:
+            files.remove()
+            raise failure(
+                ErrorCode.INTERNAL_ERROR, f"cannot start domain '{domain.name}': {error}"
+            ) from error
         except BackendError as error:
             files.remove()
             raise backend_failure(error) from error
@@ -131,7 +128,20 @@ def launch(domain: Domain, paths: Paths) -> Launched:
     return Launched(process, live, log, files)
 
 
-def _environment() -> dict[str, str]:
-    """A guest's process sees none of the daemon's environment but what the interpreter needs."""
-    kept = ("PATH", "LANG", "LC_ALL", "TZ", "HOME", "PYTHONPATH", "VIRTUAL_ENV")
-    return {name: value for name, value in os.environ.items() if name in kept}
+def _start(
+    domain: Domain,
+    arguments: list[str],
+    log: LogFile,
+    text: int,
+    descriptors: dict[str, int],
+    launcher: Launcher,
+) -> VmProcess:
+    """From the launcher or, where the domain names its <emulator>, by running that one."""
+    emulator = domain.devices.emulator
+    if emulator is None:
+        log.note(f"starting up: kvmctl-vmm {' '.join(arguments)} with {' '.join(descriptors)}")
+        return launcher.spawn(domain.name, arguments, log.descriptor, text, descriptors)
+    named = [f"--fd={name}={number}" for name, number in descriptors.items()]
+    command = [emulator, "--domain-fd", str(text), *named, *arguments]
+    log.note("starting up: " + " ".join(command))
+    return VmProcess.spawn(command, [text, *descriptors.values()], log.descriptor, environment())

@@ -32,6 +32,7 @@ from kvmctl.driver.errors import domain_errors, failure, system_failure
 from kvmctl.driver.events import EventHub
 from kvmctl.driver.inventory import Inventory
 from kvmctl.driver.launch import Launched, LogFile, launch
+from kvmctl.driver.launcher import Launcher
 from kvmctl.driver.monitor import Event, Monitor, MonitorClosed
 from kvmctl.driver.rpc import ErrorCode, VirError
 from kvmctl.driver.store import Status, Store, check_name
@@ -52,8 +53,11 @@ _ENDS: dict[ShutoffReason, StoppedDetail] = {
 
 
 class Lifecycle:
-    def __init__(self, store: Store, inventory: Inventory, events: EventHub, consoles: Consoles) -> None:
+    def __init__(
+        self, store: Store, inventory: Inventory, events: EventHub, consoles: Consoles, launcher: Launcher
+    ) -> None:
         self._store = store
+        self._launcher = launcher
         self._inventory = inventory
         self._events = events
         self._consoles = consoles
@@ -137,7 +141,7 @@ class Lifecycle:
             self._store.save_status(
                 Status(numbered, domain.persistent, State.PAUSED, PausedReason.STARTING_UP, None)
             )
-            launched = launch(numbered, self._store.paths)
+            launched = launch(numbered, self._store.paths, self._launcher)
         except BaseException:
             self._forget_run(domain, numbered)
             raise
@@ -476,11 +480,11 @@ def _failure_words(launched: Launched) -> str:
     error = launched.log.last_error()
     if error:
         return error
-    if status is None:
+    if not launched.process.ended:
         return "the virtual machine does not answer"
-    if status < 0:
+    if status is not None and status < 0:
         return f"the virtual machine was killed by signal {-status}"
-    return launched.log.last_line() or f"the virtual machine ended with status {status}"
+    return launched.log.last_line() or "the virtual machine ended without a word"
 
 
 def _end_of(run: Run) -> ShutoffReason:

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from kvmctl.host.process import START_TIME, stat_fields
+
 
 @dataclass(frozen=True, slots=True)
 class ProcessIdentity:
@@ -20,12 +22,12 @@ class ProcessIdentity:
 
     @classmethod
     def of(cls, pid: int) -> "ProcessIdentity | None":
-        fields = _stat_fields(Path(f"/proc/{pid}"))
-        return cls(pid, int(fields[19])) if fields else None
+        fields = stat_fields(Path(f"/proc/{pid}"))
+        return cls(pid, int(fields[START_TIME])) if fields else None
 
     def alive(self) -> bool:
-        fields = _stat_fields(Path(f"/proc/{self.pid}"))
-        return fields is not None and int(fields[19]) == self.start_time and fields[0] != "Z"
+        fields = stat_fields(Path(f"/proc/{self.pid}"))
+        return fields is not None and int(fields[START_TIME]) == self.start_time and fields[0] != "Z"
 
     def runs_guest(self, name: str) -> bool:
         """Whether this is a VMM of the guest, by its title or, before it has set one, by its command."""
@@ -34,21 +36,12 @@ class ProcessIdentity:
         except OSError:
             return False
         title = f"kvmctl-vmm guest={name}".encode()
-        return command.startswith(title) or (b"--domain-fd" in command and b"--fd qmp=" in command)
-
-
-def _stat_fields(process: Path) -> list[str] | None:
-    """The fields of a stat file from the third on; the second, the name, may hold anything."""
-    try:
-        text = (process / "stat").read_text(errors="replace")
-    except OSError:
-        return None
-    return text[text.rindex(")") + 2 :].split()
+        return command.startswith(title) or (b"--domain-fd" in command and b"--fd=qmp=" in command)
 
 
 def cpu_times(pid: int) -> tuple[int, int]:
     """Nanoseconds of processor time that a process has used for itself and in the kernel, 0 if it is gone."""
-    fields = _stat_fields(Path(f"/proc/{pid}"))
+    fields = stat_fields(Path(f"/proc/{pid}"))
     if fields is None:
         return 0, 0
     return _nanoseconds(fields[11]), _nanoseconds(fields[12])
@@ -56,7 +49,7 @@ def cpu_times(pid: int) -> tuple[int, int]:
 
 def resident_size(pid: int) -> int:
     """Bytes of memory that a process holds, 0 if it is gone (proc(5), /proc/PID/stat, field 24)."""
-    fields = _stat_fields(Path(f"/proc/{pid}"))
+    fields = stat_fields(Path(f"/proc/{pid}"))
     return int(fields[21]) * os.sysconf("SC_PAGE_SIZE") if fields else 0
 
 
@@ -66,7 +59,7 @@ def _nanoseconds(ticks: str) -> int:
 
 def thread_cpu(pid: int, thread: int) -> tuple[int, int]:
     """Processor time in nanoseconds and the last host CPU of one thread."""
-    fields = _stat_fields(Path(f"/proc/{pid}/task/{thread}"))
+    fields = stat_fields(Path(f"/proc/{pid}/task/{thread}"))
     if fields is None:
         return 0, -1
     return _nanoseconds(fields[11]) + _nanoseconds(fields[12]), int(fields[36])
@@ -101,6 +94,11 @@ class VmProcess:
         if identity is None:
             raise ProcessLookupError(child.pid)
         return cls(identity, os.pidfd_open(child.pid), child)
+
+    @classmethod
+    def launched(cls, identity: ProcessIdentity, pidfd: int) -> "VmProcess":
+        """A process that the launcher has forked; takes the pidfd over."""
+        return cls(identity, pidfd, None)
 
     @classmethod
     def adopt(cls, identity: ProcessIdentity) -> "VmProcess | None":

@@ -1,0 +1,74 @@
+"""The daemon's end of the launcher, the process that its VMMs are forked from (kvmctl.vmm.launcher)."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+
+from kvmctl.driver.vmprocess import ProcessIdentity, VmProcess
+
+_MAX_REPLY = 4096
+
+
+class LauncherError(Exception):
+    """The launcher did not start a VMM."""
+
+
+class Launcher:
+    """Started at the first need, and again when it has died; its guests outlive it, and this daemon."""
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None
+
+    def start(self) -> None:
+        """Have it warm before the first guest is asked for; returns at once."""
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        with theirs:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "kvmctl.vmm.launcher", "--socket-fd", str(theirs.fileno())],
+                stdin=subprocess.DEVNULL,
+                pass_fds=[theirs.fileno()],
+                start_new_session=True,
+                cwd="/",
+                env=environment(),
+            )
+        self._socket = ours
+
+    def spawn(
+        self, guest: str, arguments: Sequence[str], output: int, domain: int, descriptors: Mapping[str, int]
+    ) -> VmProcess:
+        """A new VMM. Raises LauncherError."""
+        message = {"guest": guest, "arguments": list(arguments), "names": list(descriptors)}
+        files = [output, domain, *descriptors.values()]
+        if self._process is None or self._process.poll() is not None:
+            self.close()
+            self.start()
+        assert self._socket is not None
+        try:
+            socket.send_fds(self._socket, [json.dumps(message).encode()], files)
+            reply, received, _flags, _address = socket.recv_fds(self._socket, _MAX_REPLY, 1)
+        except OSError as error:
+            raise LauncherError(f"no answer from the launcher: {os.strerror(error.errno or 0)}") from error
+        if not reply or not received:
+            raise LauncherError("the launcher has ended")
+        answer = json.loads(reply)
+        identity = ProcessIdentity(int(answer["pid"]), int(answer["start-time"]))
+        return VmProcess.launched(identity, received[0])
+
+    def close(self) -> None:
+        """It ends when nobody can ask it any more."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+        if self._process is not None:
+            self._process.poll()
+            self._process = None
+
+
+def environment() -> dict[str, str]:
+    """A guest's process sees none of the daemon's environment but what the interpreter needs."""
+    kept = ("PATH", "LANG", "LC_ALL", "TZ", "HOME", "PYTHONPATH", "VIRTUAL_ENV")
+    return {name: value for name, value in os.environ.items() if name in kept}

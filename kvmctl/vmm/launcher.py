@@ -1,0 +1,138 @@
+"""Hands out VMM processes in milliseconds: each is forked from this one, which has everything imported.
+
+The daemon sends one packet a guest over a SOCK_SEQPACKET socket: JSON with the guest's name, the arguments
+and the names of the descriptors, which come with it (unix(7), SCM_RIGHTS); the first two are the VMM's output
+and the domain XML. The answer is the process's pid and start time, with a pidfd. The
+launcher ends when the daemon hangs up; its guests go on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import logging
+import os
+import signal
+import socket
+import sys
+import traceback
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from setproctitle import setproctitle
+
+from kvmctl.domain import format, parse, with_defaults
+from kvmctl.host.process import START_TIME, stat_fields
+from kvmctl.vmm import main as vmm
+
+PROGRAM: Final = "kvmctl-launcher"
+MAX_REQUEST: Final = 256 << 10
+MAX_DESCRIPTORS: Final = 253
+"""SCM_MAX_FD, what one message can carry."""
+_WARM: Final = """<domain type='kvm'><name>warm</name><memory unit='MiB'>1</memory><os><type>hvm</type></os>
+<devices><serial type='pty'/></devices></domain>"""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One guest to run: `descriptors` are open here, and named in the order in which they came."""
+
+    guest: str
+    arguments: list[str]
+    output: int
+    domain: int
+    descriptors: dict[str, int]
+
+    def command_line(self) -> list[str]:
+        named = [f"--fd={name}={number}" for name, number in self.descriptors.items()]
+        return ["--domain-fd", str(self.domain), *named, *self.arguments]
+
+
+def receive(connection: socket.socket) -> Request | None:
+    """The next request; None when the daemon has hung up."""
+    data, descriptors, _flags, _address = socket.recv_fds(connection, MAX_REQUEST, MAX_DESCRIPTORS)
+    if not data:
+        return None
+    message = json.loads(data)
+    output, domain, *others = descriptors
+    named = dict(zip(message["names"], others, strict=True))
+    return Request(message["guest"], message["arguments"], output, domain, named)
+
+
+def serve(connection: socket.socket) -> None:
+    """Fork a VMM for every request until the daemon hangs up."""
+    while (request := receive(connection)) is not None:
+        pid, pidfd, go = _fork(connection, request)
+        try:
+            reply = {"pid": pid, "start-time": _start_time(pid)}
+            socket.send_fds(connection, [json.dumps(reply).encode()], [pidfd])
+            os.write(go, b"1")
+        finally:
+            for descriptor in (go, pidfd, request.output, request.domain, *request.descriptors.values()):
+                os.close(descriptor)
+
+
+def _start_time(pid: int) -> int:
+    fields = stat_fields(Path(f"/proc/{pid}"))
+    if fields is None:
+        raise ProcessLookupError(pid)
+    return int(fields[START_TIME])
+
+
+def _fork(connection: socket.socket, request: Request) -> tuple[int, int, int]:
+    """The child waits until the daemon has been told of it: nobody would look after it otherwise."""
+    waiting, go = os.pipe2(os.O_CLOEXEC)
+    pid = os.fork()
+    if pid == 0:
+        status = 1
+        try:
+            connection.close()
+            os.close(go)
+            setproctitle(f"{vmm.PROGRAM} guest={request.guest}")
+            if os.read(waiting, 1):
+                os.close(waiting)
+                status = _run(request)
+        except SystemExit as end:
+            status = end.code if isinstance(end.code, int) else 1
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            logging.shutdown()
+            os._exit(status)
+    os.close(waiting)
+    return pid, os.pidfd_open(pid), go
+
+
+def _run(request: Request) -> int:
+    os.setsid()
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (1, 2):
+        os.dup2(request.output, number)
+    os.close(request.output)
+    return vmm.main(request.command_line())
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog=PROGRAM, description="Start VMM processes for virtkvmctld.")
+    parser.add_argument("--socket-fd", type=int, required=True, metavar="N", help="the daemon's socket")
+    connection = socket.socket(fileno=parser.parse_args(arguments).socket_fd)
+    connection.set_inheritable(False)
+    setproctitle(PROGRAM)
+    # A terminal's Ctrl-C is for the daemon; the kernel reaps the guests' processes.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    format(with_defaults(parse(_WARM)))
+    gc.collect()
+    gc.freeze()
+    serve(connection)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
