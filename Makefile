@@ -61,7 +61,9 @@ $(BIN)/python:
 	done; \
 	echo "No Python 3.11 or newer with venv was found." >&2; exit 1
 
-$(VENV)/.installed: pyproject.toml setup.py | $(BIN)/python
+ENGINE := $(wildcard kvmctl/vmm/engine/*.pyx kvmctl/vmm/engine/*.pxd)
+
+$(VENV)/.installed: pyproject.toml setup.py $(ENGINE) | $(BIN)/python
 	@echo "Installing kvmctl and its Python packages into $(VENV) (takes up to a minute)"
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[test,lint]'
 	@touch $@

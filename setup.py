@@ -1,4 +1,4 @@
-"""What pyproject.toml cannot say: compile the demo guest before the package files are collected.
+"""What pyproject.toml cannot say: compile the engine, and the demo guest before package files are collected.
 
 It works the same for `pip install .`, `pip install -e .` and a wheel.
 """
@@ -8,7 +8,8 @@ from __future__ import annotations
 import runpy
 from pathlib import Path
 
-from setuptools import setup
+from Cython.Build import cythonize
+from setuptools import Extension, setup
 from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).resolve().parent
@@ -22,4 +23,14 @@ class BuildWithGuest(build_py):
         super().run()
 
 
-setup(cmdclass={"build_py": BuildWithGuest})
+ENGINE = [
+    Extension(
+        f"kvmctl.vmm.engine.{path.stem}", [str(path.relative_to(ROOT))], extra_compile_args=["-O2", "-Wall"]
+    )
+    for path in sorted((ROOT / "kvmctl" / "vmm" / "engine").glob("*.pyx"))
+]
+
+setup(
+    cmdclass={"build_py": BuildWithGuest},
+    ext_modules=cythonize(ENGINE, build_dir="build/engine", language_level=3),
+)

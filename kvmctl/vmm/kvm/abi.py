@@ -300,12 +300,7 @@ class FailEntry(Structure):
 
 # struct kvm_run: offsets of what the run loop touches (checked against the header by a test)
 RUN_IMMEDIATE_EXIT: Final = 1
-RUN_EXIT_REASON: Final = 8
 RUN_EXIT_DATA: Final = 32
-RUN_IO_FORMAT: Final = "=BBHIQ"  # direction, size, port, count, data_offset
-RUN_MMIO_FORMAT: Final = "=Q8sIB"  # phys_addr, data, len, is_write
-RUN_MMIO_DATA: Final = RUN_EXIT_DATA + 8
-IO_DIRECTION_IN: Final = 0
 
 # ioctls of /dev/kvm
 GET_API_VERSION: Final = _io(0x00)
@@ -401,9 +396,7 @@ SYSTEM_EVENT_SHUTDOWN: Final = 1
 SYSTEM_EVENT_RESET: Final = 2
 SYSTEM_EVENT_CRASH: Final = 3
 
-EXIT_IO: Final = 2
 EXIT_HLT: Final = 5
-EXIT_MMIO: Final = 6
 EXIT_IRQ_WINDOW_OPEN: Final = 7
 EXIT_SHUTDOWN: Final = 8
 EXIT_FAIL_ENTRY: Final = 9

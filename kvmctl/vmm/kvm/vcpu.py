@@ -12,8 +12,8 @@ import errno
 import fcntl
 import logging
 import mmap
+import os
 import signal
-import struct
 import threading
 import time
 from collections.abc import Iterable
@@ -21,6 +21,7 @@ from contextlib import suppress
 from enum import Enum
 from typing import Final, Protocol
 
+from kvmctl.vmm.engine.runloop import RunLoop
 from kvmctl.vmm.kvm import abi
 from kvmctl.vmm.kvm.cpuid import CpuidEntry
 from kvmctl.vmm.kvm.state import VcpuState, vcpu_ioctl
@@ -232,47 +233,16 @@ class Vcpu:
 
     def _run(self) -> None:
         """Run the guest until the gate says that the thread ends."""
-        run = self._run_map
-        fd = self.fd
-        ioctl = fcntl.ioctl
-        exit_reason = struct.Struct("=I").unpack_from
+        loop = RunLoop(self.fd, self._run_map, self._handler.bus)
         while True:
-            try:
-                ioctl(fd, abi.RUN, 0)
-            except OSError as error:
-                if error.errno not in (errno.EINTR, errno.EAGAIN):
-                    self._handler.vcpu_fault(self, Fault.INTERNAL_ERROR, f"KVM_RUN: {error.strerror}")
-                if not self._gate.pass_through(self):
-                    return
-                continue
-            (reason,) = exit_reason(run, abi.RUN_EXIT_REASON)
-            if reason == abi.EXIT_IO:
-                self._io()
-            elif reason == abi.EXIT_MMIO:
-                self._mmio()
-            else:
+            reason = loop.run()
+            if reason >= 0:
                 self._rare_exit(reason)
-
-    def _io(self) -> None:
-        run = self._run_map
-        bus = self._handler.bus
-        direction, size, port, count, start = _IO.unpack_from(run, abi.RUN_EXIT_DATA)
-        end = start + size * count
-        if direction == abi.IO_DIRECTION_IN:
-            for offset in range(start, end, size):
-                run[offset : offset + size] = bus.pio_read(port, size).to_bytes(size, "little")
-        else:
-            for offset in range(start, end, size):
-                bus.pio_write(port, size, int.from_bytes(run[offset : offset + size], "little"))
-
-    def _mmio(self) -> None:
-        run = self._run_map
-        address, data, size, is_write = _MMIO.unpack_from(run, abi.RUN_EXIT_DATA)
-        if is_write:
-            self._handler.bus.mmio_write(address, size, int.from_bytes(data[:size], "little"))
-        else:
-            value = self._handler.bus.mmio_read(address, size)
-            run[abi.RUN_MMIO_DATA : abi.RUN_MMIO_DATA + size] = value.to_bytes(size, "little")
+                continue
+            if reason not in (-errno.EINTR, -errno.EAGAIN):
+                self._handler.vcpu_fault(self, Fault.INTERNAL_ERROR, f"KVM_RUN: {os.strerror(-reason)}")
+            if not self._gate.pass_through(self):
+                return
 
     def _rare_exit(self, reason: int) -> None:
         if reason in (abi.EXIT_INTR, abi.EXIT_IRQ_WINDOW_OPEN, abi.EXIT_HLT):
@@ -321,8 +291,6 @@ class Vcpu:
         )
 
 
-_IO: Final = struct.Struct(abi.RUN_IO_FORMAT)
-_MMIO: Final = struct.Struct(abi.RUN_MMIO_FORMAT)
 _SYSTEM_EVENTS: Final = {
     abi.SYSTEM_EVENT_SHUTDOWN: Fault.SYSTEM_SHUTDOWN,
     abi.SYSTEM_EVENT_RESET: Fault.SYSTEM_RESET,

@@ -1,0 +1,1 @@
+"""The compiled hot path (Cython): what runs so often that the interpreter would show."""
