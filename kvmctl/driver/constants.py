@@ -34,6 +34,7 @@ class PausedReason(IntEnum):
     UNKNOWN = 0
     USER = 1
     IOERROR = 5
+    WATCHDOG = 6
     CRASHED = 10
     STARTING_UP = 11
 
@@ -135,6 +136,7 @@ class SuspendedDetail(IntEnum):
 
     PAUSED = 0
     IOERROR = 2
+    WATCHDOG = 3
 
 
 class ResumedDetail(IntEnum):

@@ -3,15 +3,18 @@
 import asyncio
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import Any
 from uuid import UUID
 
 from kvmctl.domain import Domain, inactive
 from kvmctl.driver.constants import PausedReason, RunningReason, ShutoffReason, State
 from kvmctl.driver.errors import failure, not_running
-from kvmctl.driver.monitor import Monitor
+from kvmctl.driver.jobs import JobLock
+from kvmctl.driver.monitor import Monitor, MonitorClosed
 from kvmctl.driver.rpc import Connection, ErrorCode
 from kvmctl.driver.store import uuid_of
 from kvmctl.driver.vmprocess import VmProcess
+from kvmctl.host.cgroup import Scope
 
 
 @dataclass(slots=True)
@@ -19,13 +22,22 @@ class Run:
     """One life of a guest, from the start of its process to the end."""
 
     process: VmProcess
+    scope: Scope
+    """Its control groups, as far as there are any."""
     monitor: Monitor | None = None
     destroying: bool = False
     panicked: bool = False
+    rebooting: bool = False
+    """Whether the guest's next power-off is a reboot that a client asked for."""
+    pause_reason: PausedReason = PausedReason.UNKNOWN
+    """Why the next STOP event comes, where an earlier event has said so."""
     shutdown_reason: str | None = None
     autodestroy: bool = False
     owner: Connection | None = None
     watcher: asyncio.Task[None] | None = None
+    reboot: asyncio.Task[None] | None = None
+    known_commands: frozenset[str] | None = None
+    vcpu_threads: dict[int, int] | None = None
 
 
 class DomainObject:
@@ -33,7 +45,7 @@ class DomainObject:
 
     ``config`` is the persistent definition, which the next start uses; ``live`` is the one of the running
     guest. A transient
-    domain has only ``live``. Changes happen under ``lock``, one at a time.
+    domain has only ``live``. Changes happen in a ``job``, one at a time.
     """
 
     def __init__(self, *, config: Domain | None = None, live: Domain | None = None) -> None:
@@ -43,7 +55,9 @@ class DomainObject:
         self.state = State.SHUTOFF
         self.reason: IntEnum = ShutoffReason.UNKNOWN
         self.run: Run | None = None
-        self.lock = asyncio.Lock()
+        self.jobs = JobLock()
+        self.job = self.jobs.job
+        self.uninterrupted = self.jobs.uninterrupted
         self.removed = False
         self.uuid: UUID = uuid_of(self.definition)
 
@@ -96,6 +110,21 @@ class DomainObject:
         if monitor is None:
             raise failure(ErrorCode.OPERATION_FAILED, f"the monitor of domain '{self.name}' does not answer")
         return monitor
+
+    async def execute(self, command: str, **arguments: object) -> Any:
+        """Run a QMP command of the guest's VMM."""
+        try:
+            return await self.require_monitor().execute(command, **arguments)
+        except MonitorClosed as error:
+            raise failure(ErrorCode.OPERATION_FAILED, f"domain '{self.name}' ended meanwhile") from error
+
+    async def commands(self) -> frozenset[str]:
+        """The names of the QMP commands that the guest's machine has."""
+        run = self.require_run()
+        if run.known_commands is None:
+            answer = await self.execute("query-commands")
+            run.known_commands = frozenset(str(command["name"]) for command in answer)
+        return run.known_commands
 
 
 _REASONS: dict[State, type[IntEnum]] = {

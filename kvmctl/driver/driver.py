@@ -12,7 +12,7 @@ from kvmctl.driver.errors import failure
 from kvmctl.driver.events import EventHub
 from kvmctl.driver.inventory import Inventory
 from kvmctl.driver.launcher import Launcher
-from kvmctl.driver.lifecycle import Lifecycle
+from kvmctl.driver.lifecycle import Adoption, Control, Definitions, Ending, Parts, Starter, Watcher
 from kvmctl.driver.paths import DRIVER, Paths
 from kvmctl.driver.rpc import Connection, ErrorCode, VirError, types
 from kvmctl.driver.store import Status, Store
@@ -28,7 +28,13 @@ class Driver:
         self.events = EventHub()
         self.consoles = Consoles()
         self.launcher = Launcher()
-        self.lifecycle = Lifecycle(self.store, self.inventory, self.events, self.consoles, self.launcher)
+        self.parts = Parts(self.store, self.inventory, self.events, self.consoles, self.launcher)
+        ending = Ending(self.parts)
+        watcher = Watcher(self.parts, ending)
+        self.definitions = Definitions(self.parts)
+        self.starter = Starter(self.parts, ending, watcher)
+        self.control = Control(self.parts, ending)
+        self._adoption = Adoption(self.parts, ending, watcher)
         self._pump: asyncio.Task[None] | None = None
 
     @property
@@ -66,7 +72,7 @@ class Driver:
         for domain in tuple(self.inventory):
             if domain.run is not None and domain.run.owner is connection:
                 try:
-                    await self.lifecycle.destroy(domain)
+                    await self.control.destroy(domain)
                 except VirError as error:
                     log.error("cannot end domain '%s' with its client: %s", domain.name, error)
 
@@ -86,13 +92,13 @@ class Driver:
 
     async def _adopt(self, status: Status) -> None:
         try:
-            await self.lifecycle.adopt(status)
+            await self._adoption.adopt(status)
         except VirError as error:
             log.error("cannot take over the guest '%s': %s", status.live.name, error)
 
     async def _autostart(self, domain: DomainObject) -> None:
         try:
-            await self.lifecycle.start(domain, CreateFlags(0))
+            await self.starter.start(domain, CreateFlags(0))
         except VirError as error:
             log.error("cannot autostart domain '%s': %s", domain.name, error)
 
@@ -117,6 +123,8 @@ class Driver:
             if domain.run is not None:
                 if domain.run.watcher is not None:
                     domain.run.watcher.cancel()
+                if domain.run.reboot is not None:
+                    domain.run.reboot.cancel()
                 if domain.run.monitor is not None:
                     await domain.run.monitor.close()
                 domain.run.process.release()

@@ -56,6 +56,9 @@ class Inventory:
                 return domain
         raise failure(ErrorCode.NO_DOMAIN, f"no domain with matching name '{name}'")
 
+    def has_name(self, name: str) -> bool:
+        return any(domain.name == name for domain in self._domains.values())
+
     def by_id(self, number: int) -> DomainObject:
         for domain in self._domains.values():
             if domain.active and domain.id == number:

@@ -71,6 +71,7 @@ class Status:
     reason: int
     identity: ProcessIdentity | None
     autodestroy: bool = False
+    rebooting: bool = False
 
 
 class Store:
@@ -84,6 +85,10 @@ class Store:
         for directory in (self.paths.definitions, self.paths.run):
             for path in directory.glob(f"{_NEW}*"):
                 path.unlink(missing_ok=True)
+        try:
+            self._finish_rename()
+        except OSError as error:
+            log.error("cannot finish the change of a domain's name: %s", error)
 
     # Definitions
 
@@ -103,6 +108,34 @@ class Store:
             sync_directory(path.parent)
         except OSError as error:
             raise system_failure(error, f"cannot remove '{path}'") from error
+
+    def rename_definition(self, old: str, renamed: Domain) -> None:
+        """The new file first, then the old one goes; a note of both names lets a next daemon finish that."""
+        new = renamed.name
+        try:
+            write_atomically(self._renaming, f"{old}\n{new}\n")
+            if self.autostart(old):
+                self._link_autostart(new)
+            write_atomically(self.paths.definition(new), kvmctl.domain.format(renamed))
+            self._finish_rename()
+        except OSError as error:
+            raise system_failure(error, f"cannot rename the definition of '{old}' to '{new}'") from error
+
+    @property
+    def _renaming(self) -> Path:
+        return self.paths.definitions / ".renaming"
+
+    def _finish_rename(self) -> None:
+        """With the new file the change of the name has happened, without it nothing has."""
+        try:
+            old, new = self._renaming.read_text().splitlines()
+        except (FileNotFoundError, ValueError):
+            return
+        gone = old if self.paths.definition(new).exists() else new
+        self.paths.autostart_link(gone).unlink(missing_ok=True)
+        self.paths.definition(gone).unlink(missing_ok=True)
+        self._renaming.unlink()
+        sync_directory(self.paths.definitions)
 
     def load_definitions(self) -> list[Domain]:
         """Every readable definition; a broken file is named in the log and left alone for its owner to
@@ -131,13 +164,16 @@ class Store:
         link = self.paths.autostart_link(name)
         try:
             if enabled:
-                with contextlib.suppress(FileExistsError):
-                    link.symlink_to(self.paths.definition(name))
+                self._link_autostart(name)
             else:
                 link.unlink(missing_ok=True)
             sync_directory(link.parent)
         except OSError as error:
             raise system_failure(error, f"cannot change autostart link '{link}'") from error
+
+    def _link_autostart(self, name: str) -> None:
+        with contextlib.suppress(FileExistsError):
+            self.paths.autostart_link(name).symlink_to(self.paths.definition(name))
 
     def first_start_since_boot(self) -> bool:
         """True once per life of the run directory: autostart is for the host's start, not for each of the
@@ -160,6 +196,8 @@ class Store:
         )
         if status.autodestroy:
             root.set("autodestroy", "yes")
+        if status.rebooting:
+            root.set("rebooting", "yes")
         if status.identity is not None:
             root.set("pid", str(status.identity.pid))
             root.set("starttime", str(status.identity.start_time))
@@ -211,6 +249,7 @@ def _parse_status(text: bytes) -> Status:
         reason=int(root.attrib["reason"]),
         identity=identity,
         autodestroy=root.get("autodestroy") == "yes",
+        rebooting=root.get("rebooting") == "yes",
     )
 
 

@@ -17,7 +17,7 @@ table = Table()
 async def domain_define_xml(
     driver: Driver, _connection: Connection, args: types.DomainDefineXmlArgs
 ) -> types.DomainDefineXmlRet:
-    return types.DomainDefineXmlRet(dom=wire_domain(await driver.lifecycle.define(args.xml)))
+    return types.DomainDefineXmlRet(dom=wire_domain(await driver.definitions.define(args.xml)))
 
 
 @table.answers(Procedure.DOMAIN_DEFINE_XML_FLAGS)
@@ -26,12 +26,12 @@ async def domain_define_xml_flags(
 ) -> types.DomainDefineXmlFlagsRet:
     """Validation against the schema is not an option here: it always happens."""
     check_flags(args.flags, DefineFlags.VALIDATE, "virDomainDefineXMLFlags")
-    return types.DomainDefineXmlFlagsRet(dom=wire_domain(await driver.lifecycle.define(args.xml)))
+    return types.DomainDefineXmlFlagsRet(dom=wire_domain(await driver.definitions.define(args.xml)))
 
 
 @table.answers(Procedure.DOMAIN_UNDEFINE)
 async def domain_undefine(driver: Driver, _connection: Connection, args: types.DomainUndefineArgs) -> None:
-    await driver.lifecycle.undefine(driver.find(args.dom))
+    await driver.definitions.undefine(driver.find(args.dom))
 
 
 @table.answers(Procedure.DOMAIN_UNDEFINE_FLAGS)
@@ -54,7 +54,7 @@ async def domain_undefine_flags(
         raise failure(ErrorCode.OPERATION_INVALID, "cannot both keep and delete nvram")
     if UndefineFlags.TPM in flags and UndefineFlags.KEEP_TPM in flags:
         raise failure(ErrorCode.OPERATION_INVALID, "cannot both keep and delete TPM")
-    await driver.lifecycle.undefine(driver.find(args.dom))
+    await driver.definitions.undefine(driver.find(args.dom))
 
 
 @table.answers(Procedure.DOMAIN_GET_AUTOSTART)
@@ -69,7 +69,7 @@ async def domain_set_autostart(
     driver: Driver, _connection: Connection, args: types.DomainSetAutostartArgs
 ) -> None:
     domain = driver.find(args.dom)
-    async with domain.lock:
+    async with domain.job():
         if not domain.persistent:
             raise failure(ErrorCode.OPERATION_INVALID, "cannot set autostart for transient domain")
         driver.store.set_autostart(domain.name, bool(args.autostart))
@@ -108,7 +108,7 @@ async def domain_set_metadata(
         raise failure(ErrorCode.INVALID_ARG, "Domain title can't contain newlines")
     value = args.metadata or None
     domain = driver.find(args.dom)
-    async with domain.lock:
+    async with domain.job():
         live, config = driver.affected(domain, args.flags)
         if config and domain.config is not None:
             changed = _with_text(domain.config, kind, value)
@@ -116,7 +116,7 @@ async def domain_set_metadata(
             domain.config = changed
         if live and domain.live is not None:
             domain.live = _with_text(domain.live, kind, value)
-            await driver.lifecycle.save_status(domain)
+            driver.parts.save_status(domain)
         driver.events.metadata_change(domain, kind)
 
 

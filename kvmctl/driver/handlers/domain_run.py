@@ -1,7 +1,6 @@
 """virDomain: running one."""
 
 from kvmctl.driver.constants import ConsoleFlags, CreateFlags, DestroyFlags
-from kvmctl.driver.domain import DomainObject
 from kvmctl.driver.driver import Driver
 from kvmctl.driver.errors import check_flags, failure
 from kvmctl.driver.events import wire_domain
@@ -19,14 +18,9 @@ _CREATE_XML = CreateFlags.PAUSED | CreateFlags.AUTODESTROY | CreateFlags.VALIDAT
 _ACPI_POWER_BUTTON = 1 << 0
 
 
-def _mark_autodestroy(domain: DomainObject, connection: Connection, flags: CreateFlags) -> None:
-    if CreateFlags.AUTODESTROY in flags:
-        domain.require_run().owner = connection
-
-
 @table.answers(Procedure.DOMAIN_CREATE)
 async def domain_create(driver: Driver, _connection: Connection, args: types.DomainCreateArgs) -> None:
-    await driver.lifecycle.start(driver.find(args.dom), CreateFlags(0))
+    await driver.starter.start(driver.find(args.dom), CreateFlags(0))
 
 
 @table.answers(Procedure.DOMAIN_CREATE_WITH_FLAGS)
@@ -35,8 +29,7 @@ async def domain_create_with_flags(
 ) -> types.DomainCreateWithFlagsRet:
     check_flags(args.flags, _CREATE, "virDomainCreateWithFlags")
     domain = driver.find(args.dom)
-    await driver.lifecycle.start(domain, CreateFlags(args.flags))
-    _mark_autodestroy(domain, connection, CreateFlags(args.flags))
+    await driver.starter.start(domain, CreateFlags(args.flags), connection)
     return types.DomainCreateWithFlagsRet(dom=wire_domain(domain))
 
 
@@ -45,14 +38,13 @@ async def domain_create_xml(
     driver: Driver, connection: Connection, args: types.DomainCreateXmlArgs
 ) -> types.DomainCreateXmlRet:
     check_flags(args.flags, _CREATE_XML, "virDomainCreateXML")
-    domain = await driver.lifecycle.create(args.xml_desc, CreateFlags(args.flags))
-    _mark_autodestroy(domain, connection, CreateFlags(args.flags))
+    domain = await driver.starter.create(args.xml_desc, CreateFlags(args.flags), connection)
     return types.DomainCreateXmlRet(dom=wire_domain(domain))
 
 
 @table.answers(Procedure.DOMAIN_DESTROY)
 async def domain_destroy(driver: Driver, _connection: Connection, args: types.DomainDestroyArgs) -> None:
-    await driver.lifecycle.destroy(driver.find(args.dom))
+    await driver.control.destroy(driver.find(args.dom))
 
 
 @table.answers(Procedure.DOMAIN_DESTROY_FLAGS)
@@ -60,22 +52,22 @@ async def domain_destroy_flags(
     driver: Driver, _connection: Connection, args: types.DomainDestroyFlagsArgs
 ) -> None:
     check_flags(args.flags, DestroyFlags.GRACEFUL, "virDomainDestroyFlags")
-    await driver.lifecycle.destroy(driver.find(args.dom), graceful=bool(args.flags & DestroyFlags.GRACEFUL))
+    await driver.control.destroy(driver.find(args.dom), graceful=bool(args.flags & DestroyFlags.GRACEFUL))
 
 
 @table.answers(Procedure.DOMAIN_SUSPEND)
 async def domain_suspend(driver: Driver, _connection: Connection, args: types.DomainSuspendArgs) -> None:
-    await driver.lifecycle.suspend(driver.find(args.dom))
+    await driver.control.suspend(driver.find(args.dom))
 
 
 @table.answers(Procedure.DOMAIN_RESUME)
 async def domain_resume(driver: Driver, _connection: Connection, args: types.DomainResumeArgs) -> None:
-    await driver.lifecycle.resume(driver.find(args.dom))
+    await driver.control.resume(driver.find(args.dom))
 
 
 @table.answers(Procedure.DOMAIN_SHUTDOWN)
 async def domain_shutdown(driver: Driver, _connection: Connection, args: types.DomainShutdownArgs) -> None:
-    await driver.lifecycle.shutdown(driver.find(args.dom))
+    await driver.control.shutdown(driver.find(args.dom))
 
 
 @table.answers(Procedure.DOMAIN_SHUTDOWN_FLAGS)
@@ -83,7 +75,7 @@ async def domain_shutdown_flags(
     driver: Driver, _connection: Connection, args: types.DomainShutdownFlagsArgs
 ) -> None:
     check_flags(args.flags, _ACPI_POWER_BUTTON, "virDomainShutdownFlags")
-    await driver.lifecycle.shutdown(driver.find(args.dom))
+    await driver.control.shutdown(driver.find(args.dom))
 
 
 @table.answers(Procedure.DOMAIN_REBOOT)
@@ -101,7 +93,7 @@ async def domain_reboot(driver: Driver, _connection: Connection, args: types.Dom
 @table.answers(Procedure.DOMAIN_RESET)
 async def domain_reset(driver: Driver, _connection: Connection, args: types.DomainResetArgs) -> None:
     check_flags(args.flags, 0, "virDomainReset")
-    await driver.lifecycle.reset(driver.find(args.dom))
+    await driver.control.reset(driver.find(args.dom))
 
 
 @table.answers(Procedure.DOMAIN_OPEN_CONSOLE)

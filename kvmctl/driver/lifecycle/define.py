@@ -1,0 +1,96 @@
+"""Definitions: made, changed, renamed and removed, each on disk before anybody is told."""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import replace
+
+import kvmctl.domain
+from kvmctl.domain import Domain
+from kvmctl.driver.constants import DefinedDetail, LifecycleEvent, UndefinedDetail
+from kvmctl.driver.domain import DomainObject
+from kvmctl.driver.errors import domain_errors, failure
+from kvmctl.driver.lifecycle.parts import Parts
+from kvmctl.driver.rpc import ErrorCode, VirError
+from kvmctl.driver.store import check_name
+
+Change = Callable[[Domain], Domain]
+
+
+def parse_definition(text: str) -> Domain:
+    """A definition from a client's XML, complete and without what only a running domain has."""
+    with domain_errors():
+        definition = kvmctl.domain.with_defaults(kvmctl.domain.inactive(kvmctl.domain.parse(text)))
+    check_name(definition.name)
+    return definition
+
+
+class Definitions:
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def define(self, text: str) -> DomainObject:
+        definition = parse_definition(text)
+        while True:
+            domain = self._parts.inventory.match(definition)
+            if domain is None:
+                domain = DomainObject(config=definition)
+                self._parts.inventory.add(domain)
+                added = True
+            else:
+                added = not domain.persistent
+            async with domain.job():
+                if domain.removed:  # while this call waited for the lock
+                    continue
+                await self._define(domain, definition, added)
+                return domain
+
+    async def _define(self, domain: DomainObject, definition: Domain, added: bool) -> None:
+        try:
+            await asyncio.to_thread(self._parts.store.save_definition, definition)
+        except VirError:
+            if added and not domain.active:
+                self._parts.inventory.remove(domain)
+            raise
+        domain.config = definition
+        if added:
+            self._parts.save_status(domain)
+        detail = DefinedDetail.ADDED if added else DefinedDetail.UPDATED
+        self._parts.events.lifecycle(domain, LifecycleEvent.DEFINED, detail)
+
+    async def undefine(self, domain: DomainObject) -> None:
+        """A running domain goes on as a transient one."""
+        async with domain.job():
+            if not domain.persistent or domain.removed:
+                raise failure(ErrorCode.OPERATION_INVALID, "cannot undefine transient domain")
+            await asyncio.to_thread(self._parts.store.delete_definition, domain.name)
+            domain.autostart = False
+            self._parts.events.lifecycle(domain, LifecycleEvent.UNDEFINED, UndefinedDetail.REMOVED)
+            if domain.active:
+                domain.config = None
+                self._parts.save_status(domain)
+            else:
+                self._parts.inventory.remove(domain)
+
+    async def rename(self, domain: DomainObject, name: str) -> None:
+        """Only while nothing runs under the old name."""
+        check_name(name)
+        async with domain.job():
+            if domain.active:
+                raise failure(ErrorCode.OPERATION_INVALID, "cannot rename active domain")
+            if domain.config is None or domain.removed:
+                raise failure(ErrorCode.OPERATION_INVALID, "cannot rename a transient domain")
+            if name == domain.name:
+                raise failure(ErrorCode.OPERATION_INVALID, f"Can't rename domain to itself: '{name}'")
+            if self._parts.inventory.has_name(name):
+                raise failure(ErrorCode.OPERATION_INVALID, f"domain with name '{name}' already exists")
+            renamed = replace(domain.config, name=name)
+            # Without a pause in between, so that nobody else can take the name meanwhile.
+            self._parts.store.rename_definition(domain.name, renamed)
+            self._parts.events.lifecycle(domain, LifecycleEvent.UNDEFINED, UndefinedDetail.RENAMED)
+            domain.config = renamed
+            self._parts.events.lifecycle(domain, LifecycleEvent.DEFINED, DefinedDetail.RENAMED)
+
+    async def persist(self, domain: DomainObject, definition: Domain) -> None:
+        """Replace the persistent definition by a changed one; the caller holds the job."""
+        await asyncio.to_thread(self._parts.store.save_definition, definition)
+        domain.config = definition

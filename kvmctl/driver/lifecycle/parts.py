@@ -1,0 +1,42 @@
+"""What every part of a domain's life works with."""
+
+import logging
+from dataclasses import dataclass
+
+from kvmctl.driver.console import Consoles
+from kvmctl.driver.domain import DomainObject
+from kvmctl.driver.events import EventHub
+from kvmctl.driver.inventory import Inventory
+from kvmctl.driver.launcher import Launcher
+from kvmctl.driver.rpc import VirError
+from kvmctl.driver.store import Status, Store
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    store: Store
+    inventory: Inventory
+    events: EventHub
+    consoles: Consoles
+    launcher: Launcher
+
+    def save_status(self, domain: DomainObject) -> None:
+        """Write down what the next daemon needs to take a running guest over; no running guest, no word."""
+        run, live = domain.run, domain.live
+        if run is None or live is None:
+            return
+        status = Status(
+            live,
+            domain.persistent,
+            domain.state,
+            int(domain.reason),
+            run.process.identity,
+            run.autodestroy,
+            run.rebooting,
+        )
+        try:
+            self.store.save_status(status)
+        except VirError as error:
+            log.error("%s", error)
