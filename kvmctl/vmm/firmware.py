@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import kvmctl
 from kvmctl.vmm.boot import acpi, layout, smbios
-from kvmctl.vmm.bus import pci, pciconfig
+from kvmctl.vmm.bus import pci, pciconfig, slots
 from kvmctl.vmm.devices import BOARD, i8042, pcihost, pm, pvpanic, resetport, rtc, serial
 from kvmctl.vmm.memory import GuestMemory
 
@@ -28,12 +29,21 @@ def has_acpi(domain: Domain) -> bool:
     return "acpi" in domain.features
 
 
-def write_tables(domain: Domain, memory: GuestMemory) -> int:
+def has_pci(domain: Domain) -> bool:
+    """A microvm is the machine without: as QEMU's, it has virtio devices at places of their own."""
+    return domain.os.machine != "microvm"
+
+
+def slot_gsis(domain: Domain) -> tuple[int, ...]:
+    return slots.IOAPIC_GSIS if has_acpi(domain) else slots.ISA_GSIS
+
+
+def write_tables(domain: Domain, memory: GuestMemory, taken: Sequence[slots.Slot] = ()) -> int:
     """Put the tables that the domain asks for into memory; the address of the RSDP, 0 without ACPI."""
     if memory.size < layout.HIGH_MEMORY:
         return NO_TABLES  # too small to boot, as the boot code says in clear words
     smbios.build(identity(domain), memory.write)
-    return acpi.build(board(domain), memory.write) if has_acpi(domain) else NO_TABLES
+    return acpi.build(board(domain, taken), memory.write) if has_acpi(domain) else NO_TABLES
 
 
 def identity(domain: Domain) -> smbios.Information:
@@ -49,7 +59,7 @@ def identity(domain: Domain) -> smbios.Information:
     )
 
 
-def board(domain: Domain) -> acpi.Board:
+def board(domain: Domain, taken: Sequence[slots.Slot] = ()) -> acpi.Board:
     ports = [
         index if chardev.target_port is None else chardev.target_port
         for index, chardev in enumerate(domain.devices.serials)
@@ -66,5 +76,6 @@ def board(domain: Domain) -> acpi.Board:
         uarts=tuple(acpi.Uart(port + 1, *serial.PORTS[port]) for port in sorted(ports)),
         keyboard_controller=i8042.attach in BOARD,
         pvpanic_port=pvpanic.PORT if domain.devices.panics else None,
-        pci=_PCI if pcihost.attach in BOARD else None,
+        pci=_PCI if pcihost.attach in BOARD and has_pci(domain) else None,
+        virtio_mmio=tuple(acpi.MmioDevice(slot.address, slots.SIZE, slot.gsi) for slot in taken),
     )

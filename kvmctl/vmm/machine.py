@@ -15,6 +15,7 @@ from kvmctl.vmm.boot.image import BzImage, recognise
 from kvmctl.vmm.boot.source import FileSource
 from kvmctl.vmm.bus.io import IoBus
 from kvmctl.vmm.bus.pci import LEVEL_TRIGGERED_GSIS, PciBus
+from kvmctl.vmm.bus.slots import MmioSlots
 from kvmctl.vmm.devices import BOARD
 from kvmctl.vmm.devices.platform import CharBackend, Device, Platform, PowerRequest, Timer
 from kvmctl.vmm.devices.pm import PowerManagement
@@ -98,6 +99,8 @@ class Machine:
         self._files = files
         self._on_event = on_event
         self._gate = Gate()
+        self._has_pci = firmware.has_pci(domain)
+        self._slots = MmioSlots(self.bus.mmio, self._irq_line, firmware.slot_gsis(domain))
         self._devices: list[Device] = []
         self._event: GuestEvent | None = None
         self._power_on: tuple[ChipState, list[VcpuState]] | None = None
@@ -109,7 +112,7 @@ class Machine:
         vm.map_memory(self.memory)
         vm.create_irqchip()
         vm.set_gsi_routing(())
-        vm.trigger_by_level(LEVEL_TRIGGERED_GSIS)
+        vm.trigger_by_level(LEVEL_TRIGGERED_GSIS if self._has_pci else self._slots.gsis)
         vm.create_pit(reinject=self._quirks.pit_reinject)
         tsc_deadline = bool(self._kvm.check_extension(abi.CAP_TSC_DEADLINE_TIMER))
         supported = self._kvm.supported_cpuid()
@@ -139,7 +142,8 @@ class Machine:
             domain=self.domain,
             memory=self.memory,
             bus=self.bus,
-            pci=PciBus(self.bus.mmio, self._irq_line),
+            pci=PciBus(self.bus.mmio, self._irq_line) if self._has_pci else None,
+            slots=self._slots,
             irq=self._irq_line,
             msi_vector=MsiRouter(self._vm).vector,
             ioeventfd=self._vm.ioeventfd,
@@ -177,6 +181,8 @@ class Machine:
             extra = " ".join(self._quirks.linux_cmdline)
             log.info("this host (%s) adds to the kernel's command line: %s", self._quirks.name, extra)
             cmdline = f"{cmdline} {extra}".lstrip()
+        if self._slots.taken and not firmware.has_acpi(self.domain):
+            cmdline = f"{cmdline} {self._slots.kernel_arguments()}".lstrip()
         entry = boot.load(
             self.memory,
             self._files.kernel_fd,
@@ -184,7 +190,7 @@ class Machine:
             cmdline,
             cache_dir=self._files.cache_dir,
             vcpus=self.domain.vcpus,
-            rsdp=firmware.write_tables(self.domain, self.memory),
+            rsdp=firmware.write_tables(self.domain, self.memory, self._slots.taken),
         )
         start_at(self.vcpus[0], entry)
         self._quirks.prepare_start(self.memory, self.vcpus[0])

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Sequence
 from typing import Final, Protocol
 
-from kvmctl.vmm.bus.pci import PciFunction, Watcher
+from kvmctl.vmm.bus.pci import COMMAND, STATUS, PciFunction, Watcher
 from kvmctl.vmm.kvm.system import KvmError
 
 CAPABILITY: Final = 0x11
@@ -35,6 +35,7 @@ class Msix:
         self, function: PciFunction, vectors: Sequence[Vector], bar: int, table_offset: int, pba_offset: int
     ) -> None:
         self._vectors = vectors
+        self._function = function
         self._config = function.config
         self._lock = threading.Lock()
         self._table = bytearray(ENTRY_SIZE * len(vectors))
@@ -48,6 +49,7 @@ class Msix:
         offset = function.add_capability(CAPABILITY, body, writable)
         self._control = offset + 2
         function.watch(Watcher(self._control, self._control + 2, self._control_written))
+        function.watch(Watcher(COMMAND, STATUS, self._control_written))
         self.reset()
 
     def __len__(self) -> int:
@@ -65,7 +67,7 @@ class Msix:
             self._live = [False] * len(self._vectors)
 
     def signal(self, number: int) -> None:
-        """Send the message, or keep it pending while it is masked."""
+        """Send the message, or keep it pending while it is masked or the function may not access memory."""
         with self._lock:
             if self._live[number]:
                 self._vectors[number].signal()
@@ -77,7 +79,8 @@ class Msix:
 
     def _refresh(self, numbers: range) -> None:
         control = self._config.read(self._control, 2)
-        deliver = bool(control & _ENABLE) and not control & _FUNCTION_MASK
+        unmasked = bool(control & _ENABLE) and not control & _FUNCTION_MASK
+        deliver = unmasked and self._function.bus_master
         with self._lock:
             for number in numbers:
                 self._refresh_one(number, deliver)

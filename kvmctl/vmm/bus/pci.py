@@ -7,12 +7,12 @@ happen when the guest writes somewhere is a watcher of that place.
 from __future__ import annotations
 
 import logging
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from kvmctl.vmm.bus.io import AddressSpace, BusError, Registers
+from kvmctl.vmm.bus.line import SharedLine
 
 MMIO_WINDOW: Final = 0xC000_0000
 MMIO_WINDOW_END: Final = 0xE000_0000
@@ -174,6 +174,11 @@ class PciFunction:
         self._watchers.append(Watcher(COMMAND, STATUS, self._update_pin))
         self._watchers.append(Watcher(STATUS, STATUS + 1, before_read=self._update_status))
 
+    @property
+    def bus_master(self) -> bool:
+        """Whether the function may access memory, which a message-signalled interrupt is as well (6.2.2)."""
+        return bool(self.config.read(COMMAND, 2) & COMMAND_MASTER)
+
     def set_interrupt(self, pending: bool) -> None:
         """The function's level-triggered interrupt; any thread may call this."""
         self._interrupt = pending
@@ -247,23 +252,6 @@ class PciFunction:
         bar.moved(wanted)
 
 
-class _SharedLine:
-    """A level-triggered line that any of several sources holds up; any thread may change one."""
-
-    def __init__(self, set_level: Callable[[bool], None]) -> None:
-        self._set_level = set_level
-        self._lock = threading.Lock()
-        self._asserted: set[int] = set()
-
-    def set(self, source: int, level: bool) -> None:
-        with self._lock:
-            if level:
-                self._asserted.add(source)
-            else:
-                self._asserted.discard(source)
-            self._set_level(bool(self._asserted))
-
-
 class PciBus:
     """Bus 0: up to 32 single-function devices, the window for their BARs, and their interrupt pins."""
 
@@ -271,7 +259,7 @@ class PciBus:
         self.mmio = mmio
         self._functions: dict[int, PciFunction] = {}
         self._next_address = MMIO_WINDOW
-        self._lines = {gsi: _SharedLine(irq(gsi)) for gsi in _INTX_GSIS}
+        self._lines = {gsi: SharedLine(irq(gsi)) for gsi in _INTX_GSIS}
 
     def free_slot(self) -> int:
         slot = next((slot for slot in range(SLOTS) if slot not in self._functions), None)

@@ -14,6 +14,8 @@ _DATA_SIZE: Final = 4
 
 
 def attach(platform: Platform) -> list[Device]:
+    if platform.pci is None:
+        return []
     address = pciconfig.ConfigAddress()
     platform.bus.ports.add_exact(pciconfig.CONFIG_ADDRESS, 4, address)
     platform.bus.ports.add(pciconfig.CONFIG_DATA, _DATA_SIZE, pciconfig.ConfigData(address, platform.pci))

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 from kvmctl.vmm.bus.io import IoBus
 from kvmctl.vmm.bus.msix import Vector
 from kvmctl.vmm.bus.pci import PciBus
+from kvmctl.vmm.bus.slots import MmioSlots
 from kvmctl.vmm.memory import GuestMemory
 from kvmctl.vmm.qmp import Monitor
 
@@ -58,7 +59,8 @@ class CharBackend(Protocol):
 class EventDescriptors(Protocol):
     """Has KVM signal an eventfd on a guest's write, instead of leaving the guest; raises KvmError."""
 
-    def __call__(self, fd: int, address: int, length: int, *, assign: bool) -> None: ...
+    def __call__(self, fd: int, address: int, length: int, *, match: int | None = None, assign: bool) -> None:
+        """With `match`, on writes of that value only."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +70,9 @@ class Platform:
     domain: Domain
     memory: GuestMemory
     bus: IoBus
-    pci: PciBus
+    pci: PciBus | None
+    """None on a machine without one: its devices are in `slots`."""
+    slots: MmioSlots
     irq: Callable[[int], Callable[[bool], None]]
     """irq(gsi) gives the function that sets the level of that interrupt line."""
     msi_vector: Callable[[], Vector]

@@ -185,7 +185,7 @@ def test_the_interrupt_pin() -> None:
 class MsixBoard(Board):
     def __init__(self) -> None:
         super().__init__()
-        self.write(4, pci.COMMAND_MEMORY, 2)
+        self.write(4, pci.COMMAND_MEMORY | pci.COMMAND_MASTER, 2)
         self.control = self.capability(0x11) + 2
 
     def set_entry(self, number: int, address: int, data: int, control: int) -> None:

@@ -3,160 +3,18 @@
 from __future__ import annotations
 
 import logging
-import os
 import struct
-import time
-from collections.abc import Callable, Iterator, Sequence
-from typing import cast
+from collections.abc import Iterator
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kvmctl.domain import Domain
-from kvmctl.vmm.bus.io import IoBus
-from kvmctl.vmm.bus.pci import COMMAND, COMMAND_MEMORY, PciBus
-from kvmctl.vmm.devices.platform import Platform
+from kvmctl.vmm.bus.pci import COMMAND, COMMAND_MEMORY
 from kvmctl.vmm.devices.virtio import pci
 from kvmctl.vmm.devices.virtio.device import F_VERSION_1
-from kvmctl.vmm.devices.virtio.queue import Chain
-from kvmctl.vmm.memory import GuestMemory
-from kvmctl.vmm.qmp import Monitor
-
-MEMORY = 0x10000
-TABLE, AVAILABLE, USED, DATA = 0x1000, 0x2000, 0x3000, 0x4000
-NEEDS_RESET = 64
-QUEUES = 2
-
-
-class Echo:
-    """Answers a request with its own bytes, reversed."""
-
-    name = "echo"
-    device_id = 63
-    class_code = 0xFF0000
-    features = 1 << 5
-    queue_sizes: Sequence[int] = (16,) * QUEUES
-
-    def __init__(self) -> None:
-        self.started_with: int | None = None
-
-    def configuration(self) -> bytes:
-        return b"configuration"
-
-    def start(self, features: int) -> None:
-        self.started_with = features
-
-    def stop(self) -> None:
-        """No request waits."""
-
-    def process(self, queue: int, chain: Chain) -> int:
-        data = b"".join(chain.readable)[::-1]
-        done = 0
-        for buffer in chain.writable:
-            part = data[done : done + len(buffer)]
-            buffer[: len(part)] = part
-            done += len(part)
-        return done
-
-
-class Vector:
-    def __init__(self) -> None:
-        self.sent = 0
-
-    def route(self, address: int, data: int) -> None:
-        """Any message will do."""
-
-    def signal(self) -> None:
-        self.sent += 1
-
-
-class Bench:
-    """The device on a bus, and the driver's end."""
-
-    def __init__(self) -> None:
-        self.io = IoBus()
-        self.levels: dict[int, bool] = {}
-        self.vectors: list[Vector] = []
-        self.kicks: dict[int, int] = {}
-        self.memory = GuestMemory(MEMORY)
-        self.pci = PciBus(self.io.mmio, self._irq)
-        self.device = Echo()
-        platform = Platform(
-            domain=cast(Domain, None),
-            memory=self.memory,
-            bus=self.io,
-            pci=self.pci,
-            irq=self._irq,
-            msi_vector=self._vector,
-            ioeventfd=self._ioeventfd,
-            timer=cast(Callable[..., object], None),  # type: ignore[arg-type]
-            power=lambda _request: None,
-            chardev=lambda _alias: None,
-            descriptor=lambda _alias: -1,
-            monitor=cast(Monitor, None),
-        )
-        self.transport = pci.VirtioPci(self.device, platform)
-        self.pci.write(0, COMMAND, 2, COMMAND_MEMORY)
-        self.base = self.pci.read(0, 0x10, 4)
-
-    def _irq(self, gsi: int) -> Callable[[bool], None]:
-        return lambda level: self.levels.update({gsi: level})
-
-    def _vector(self) -> Vector:
-        self.vectors.append(Vector())
-        return self.vectors[-1]
-
-    def _ioeventfd(self, fd: int, address: int, length: int, *, assign: bool) -> None:
-        assert length == 2
-        if assign:
-            self.kicks[address] = fd
-        else:
-            assert self.kicks.pop(address) == fd
-
-    def read(self, offset: int, size: int) -> int:
-        return self.io.mmio_read(self.base + offset, size)
-
-    def write(self, offset: int, size: int, value: int) -> None:
-        self.io.mmio_write(self.base + offset, size, value)
-
-    @property
-    def status(self) -> int:
-        return self.read(20, 1)
-
-    def negotiate(self, features: int) -> None:
-        self.write(20, 1, 0)
-        self.write(20, 1, 3)
-        for half in range(2):
-            self.write(8, 4, half)
-            self.write(12, 4, features >> 32 * half & 0xFFFF_FFFF)
-        self.write(20, 1, 11)
-
-    def set_up_queue(self, index: int = 0, size: int = 8, table: int = TABLE) -> None:
-        self.write(22, 2, index)
-        self.write(24, 2, size)
-        for place, address in ((32, table), (40, AVAILABLE), (48, USED)):
-            self.write(place, 8, address)
-        self.write(28, 2, 1)
-
-    def request(self, data: bytes) -> None:
-        self.memory.write(DATA, data)
-        write, following = 2, 1
-        self.memory.write(TABLE, struct.pack("<QIHH", DATA, len(data), following, 1))
-        self.memory.write(TABLE + 16, struct.pack("<QIHH", DATA + 0x100, len(data), write, 0))
-        self.memory.write(AVAILABLE, struct.pack("<HHH", 0, 1, 0))
-
-    def close(self) -> None:
-        fds = set(self.kicks.values())
-        self.transport.reset()
-        for fd in (self.memory.fd, *fds):
-            os.close(fd)
-
-    def until(self, condition: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + 5
-        while not condition():
-            assert time.monotonic() < deadline
-            time.sleep(0.001)
+from tests.vmm.virtio.bench import AVAILABLE, DATA, MEMORY, NEEDS_RESET, ON, QUEUES
+from tests.vmm.virtio.bench import PciBench as Bench
 
 
 @pytest.fixture
@@ -245,9 +103,9 @@ def test_a_broken_request_needs_a_reset(bench: Bench) -> None:
 
 
 def test_notifications_follow_the_bar(bench: Bench) -> None:
-    assert sorted(bench.kicks) == [bench.base + pci.NOTIFY + 4 * queue for queue in range(QUEUES)]
+    assert sorted(bench.kicks) == [(bench.base + pci.NOTIFY + 4 * queue, None) for queue in range(QUEUES)]
     bench.pci.write(0, 0x10, 4, 0xD000_0000)
-    assert sorted(bench.kicks) == [0xD000_0000 + pci.NOTIFY + 4 * queue for queue in range(QUEUES)]
+    assert sorted(bench.kicks) == [(0xD000_0000 + pci.NOTIFY + 4 * queue, None) for queue in range(QUEUES)]
     bench.pci.write(0, COMMAND, 2, 0)
     assert not bench.kicks
 
@@ -299,7 +157,7 @@ def test_any_accesses_leave_a_device_that_a_reset_repairs(
                 bench.pci.write(0, offset % 256, min(size, 4), value & (1 << 8 * min(size, 4)) - 1)
                 bench.pci.read(0, offset % 256, min(size, 4))
         bench.transport.reset()
-        bench.pci.write(0, COMMAND, 2, COMMAND_MEMORY)
+        bench.pci.write(0, COMMAND, 2, ON)
         bench.base = bench.pci.read(0, 0x10, 4)
         assert bench.status == 0
         bench.negotiate(F_VERSION_1)
@@ -310,5 +168,39 @@ def test_any_accesses_leave_a_device_that_a_reset_repairs(
         bench.write(pci.NOTIFY, 2, 0)
         bench.until(lambda: bench.memory.read(DATA + 0x100, 2) == b"no")
     finally:
-        bench.pci.write(0, COMMAND, 2, COMMAND_MEMORY)
         bench.close()
+
+
+def test_no_request_while_it_is_no_bus_master(bench: Bench) -> None:
+    bench.negotiate(F_VERSION_1)
+    bench.set_up_queue()
+    bench.pci.write(0, COMMAND, 2, COMMAND_MEMORY)
+    bench.write(20, 1, 15)
+    bench.request(b"parts")
+    bench.write(pci.NOTIFY, 2, 0)
+    assert bench.device.started_with is None
+    assert bench.core.queues[0].worker is None
+    bench.pci.write(0, COMMAND, 2, ON)
+    bench.until(lambda: bench.memory.read(DATA + 0x100, 5) == b"strap")
+    bench.pci.write(0, COMMAND, 2, COMMAND_MEMORY)
+    assert bench.core.queues[0].worker is None
+    bench.memory.write(AVAILABLE + 2, struct.pack("<HHH", 2, 0, 0))
+    bench.memory.write(DATA, b"draws")
+    bench.write(pci.NOTIFY, 2, 0)
+    bench.pci.write(0, COMMAND, 2, ON)
+    bench.until(lambda: bench.memory.read(DATA + 0x100, 5) == b"sward")
+
+
+def test_no_message_while_it_is_no_bus_master(bench: Bench) -> None:
+    capability = bench.pci.read(0, 0x34, 1)
+    bench.pci.write(0, capability + 2, 2, 1 << 15)
+    bench.write(pci.MSIX_TABLE + 12, 4, 0)
+    bench.negotiate(F_VERSION_1)
+    bench.write(16, 2, 0)
+    bench.write(20, 1, 15)
+    bench.pci.write(0, COMMAND, 2, COMMAND_MEMORY)
+    bench.core.configuration_changed()
+    assert bench.vectors[0].sent == 0
+    assert bench.read(pci.MSIX_PBA, 8) == 1
+    bench.pci.write(0, COMMAND, 2, ON)
+    assert bench.vectors[0].sent == 1

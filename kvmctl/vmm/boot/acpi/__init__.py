@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kvmctl.vmm.boot.acpi.aml import AmlError
-from kvmctl.vmm.boot.acpi.board import Board, PciRoot, PowerBlock, Uart
+from kvmctl.vmm.boot.acpi.board import Board, MmioDevice, PciRoot, PowerBlock, Uart
 from kvmctl.vmm.boot.acpi.tables import build
 
-__all__ = ["AmlError", "Board", "PciRoot", "PowerBlock", "Uart", "build"]
+__all__ = ["AmlError", "Board", "MmioDevice", "PciRoot", "PowerBlock", "Uart", "build"]

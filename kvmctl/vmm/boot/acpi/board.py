@@ -39,6 +39,15 @@ class PciRoot:
     """Pin A of slot n is wired to number n modulo how many there are."""
 
 
+@dataclass(frozen=True, slots=True)
+class MmioDevice:
+    """A virtio device at a place of its own, with a level-triggered interrupt."""
+
+    address: int
+    size: int
+    gsi: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
     """One machine."""
@@ -57,3 +66,4 @@ class Board:
     keyboard_controller: bool
     pci: PciRoot | None = None
     pvpanic_port: int | None = None
+    virtio_mmio: tuple[MmioDevice, ...] = ()

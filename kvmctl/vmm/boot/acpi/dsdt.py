@@ -5,8 +5,16 @@ from __future__ import annotations
 from typing import Final
 
 from kvmctl.vmm.boot.acpi import aml
-from kvmctl.vmm.boot.acpi.board import Board, PciRoot, Uart
-from kvmctl.vmm.boot.acpi.resources import Space, io, irq, memory32_fixed, template, window
+from kvmctl.vmm.boot.acpi.board import Board, MmioDevice, PciRoot, Uart
+from kvmctl.vmm.boot.acpi.resources import (
+    Space,
+    interrupt,
+    io,
+    irq,
+    memory32_fixed,
+    template,
+    window,
+)
 
 _PROCESSOR: Final = "ACPI0007"
 _UART_16550A: Final = "PNP0501"
@@ -15,6 +23,7 @@ _PVPANIC: Final = "QEMU0001"
 _MOTHERBOARD: Final = "PNP0C02"
 _PCI_EXPRESS_ROOT: Final = "PNP0A08"
 _PCI_ROOT: Final = "PNP0A03"
+_VIRTIO_MMIO: Final = "LNRO0005"
 _PCI_CONFIG_PORTS: Final = 0xCF8
 _PCI_CONFIG_PORTS_SIZE: Final = 8
 _PCI_SLOTS: Final = 32
@@ -37,6 +46,7 @@ def definitions(board: Board) -> bytes:
         devices.append(_pci_root(board.pci))
     if board.pvpanic_port is not None:
         devices.append(_pvpanic(board.pvpanic_port))
+    devices += [_virtio_mmio(number, device) for number, device in enumerate(board.virtio_mmio)]
     return aml.scope("\\_SB", *devices) + _soft_off(board.power.s5_sleep_type)
 
 
@@ -70,6 +80,16 @@ def _pvpanic(port: int) -> bytes:
         "PEVT",
         aml.name("_HID", aml.string(_PVPANIC)),
         aml.name("_CRS", template(io(port, 1))),
+    )
+
+
+def _virtio_mmio(number: int, device: MmioDevice) -> bytes:
+    """As QEMU and Firecracker name it to Linux."""
+    return aml.device(
+        f"VM{number:02X}",
+        aml.name("_HID", aml.string(_VIRTIO_MMIO)),
+        aml.name("_UID", aml.integer(number)),
+        aml.name("_CRS", template(memory32_fixed(device.address, device.size), interrupt(device.gsi))),
     )
 
 

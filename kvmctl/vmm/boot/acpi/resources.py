@@ -13,6 +13,7 @@ _IO_PORT: Final = 0x47
 _END_TAG: Final = b"\x79\x00"
 _MEMORY32_FIXED: Final = 0x86
 _DWORD_SPACE: Final = 0x87
+_EXTENDED_IRQ: Final = 0x89
 _WORD_SPACE: Final = 0x88
 _QWORD_SPACE: Final = 0x8A
 
@@ -21,6 +22,8 @@ _READ_WRITE: Final = 1
 _MIN_FIXED: Final = 1 << 2
 _MAX_FIXED: Final = 1 << 3
 _ISA_IRQS: Final = 16
+_CONSUMER: Final = 1 << 0
+_SHARED: Final = 1 << 3
 _IO_ENTIRE_RANGE: Final = 3
 
 
@@ -53,6 +56,13 @@ def irq(number: int) -> bytes:
     if not 0 <= number < _ISA_IRQS:
         raise aml.AmlError(f"there is no ISA interrupt {number}")
     return struct.pack("<BH", _IRQ_NO_FLAGS, 1 << number)
+
+
+def interrupt(gsi: int) -> bytes:
+    """A level-triggered interrupt, active high, that devices may share (6.4.3.6)."""
+    if not 0 <= gsi < 1 << 32:
+        raise aml.AmlError(f"there is no interrupt {gsi}")
+    return struct.pack("<BHBBI", _EXTENDED_IRQ, 6, _CONSUMER | _SHARED, 1, gsi)
 
 
 def memory32_fixed(start: int, size: int) -> bytes:

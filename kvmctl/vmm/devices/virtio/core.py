@@ -8,7 +8,13 @@ import threading
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
-from kvmctl.vmm.devices.virtio.device import F_EVENT_IDX, F_INDIRECT_DESC, F_VERSION_1, VirtioDevice
+from kvmctl.vmm.devices.virtio.device import (
+    F_EVENT_IDX,
+    F_INDIRECT_DESC,
+    F_VERSION_1,
+    Configurable,
+    VirtioDevice,
+)
 from kvmctl.vmm.devices.virtio.queue import MAX_SIZE, QueueError, QueueLayout, SplitQueue
 from kvmctl.vmm.devices.virtio.worker import QueueWorker
 from kvmctl.vmm.memory import GuestMemory
@@ -39,6 +45,8 @@ class QueueSetup:
     descriptors: int = 0
     available: int = 0
     used: int = 0
+    queue: SplitQueue | None = field(default=None, repr=False)
+    """While the driver uses it; it outlives a worker that a bus without access to memory has stopped."""
     worker: QueueWorker | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -47,13 +55,17 @@ class QueueSetup:
     def reset(self) -> None:
         self.size = self.max_size
         self.enabled = False
+        self.queue = None
         self.descriptors = self.available = self.used = 0
 
 
 class VirtioCore:
     """The state machine. Its setters run under the devices' lock; `fail` on any thread."""
 
-    def __init__(self, device: VirtioDevice, memory: GuestMemory, interrupts: Interrupts) -> None:
+    def __init__(
+        self, device: VirtioDevice, memory: GuestMemory, interrupts: Interrupts, *, bus_master: bool
+    ) -> None:
+        """`bus_master`: whether the bus lets the device at memory from the start."""
         self.device = device
         self.features = device.features | F_INDIRECT_DESC | F_EVENT_IDX | F_VERSION_1
         self.driver_features = 0
@@ -63,6 +75,7 @@ class VirtioCore:
         self._status = 0
         self._needs_reset = False
         self._complained = False
+        self._bus_master = bus_master
         self._lock = threading.Lock()
         self.queues = [QueueSetup(size, os.eventfd(0, os.EFD_CLOEXEC)) for size in device.queue_sizes]
 
@@ -80,9 +93,34 @@ class VirtioCore:
         self._status |= new & ~STATUS_DRIVER_OK
         if new & STATUS_DRIVER_OK and self._status & STATUS_FEATURES_OK:
             self._status |= STATUS_DRIVER_OK
+            self._run()
+
+    def set_bus_master(self, allowed: bool) -> None:
+        """While the bus does not let it at memory, the device serves no queue; it carries on later."""
+        if allowed == self._bus_master:
+            return
+        self._bus_master = allowed
+        if not self._status & STATUS_DRIVER_OK:
+            return
+        if allowed:
+            self._run()
+        else:
+            self._halt()
+
+    def _run(self) -> None:
+        if self._bus_master:
             self.device.start(self.driver_features)
             for index in range(len(self.queues)):
                 self._start_queue(index)
+
+    def _halt(self) -> None:
+        """Returns when no thread touches guest memory."""
+        if any(setup.worker is not None for setup in self.queues):
+            self.device.stop()
+        for setup in self.queues:
+            if setup.worker is not None:
+                setup.worker.stop()
+                setup.worker = None
 
     def _features_acceptable(self) -> bool:
         """No legacy drivers: VERSION_1 is required (6.1)."""
@@ -94,32 +132,46 @@ class VirtioCore:
 
     def enable_queue(self, index: int) -> None:
         self.queues[index].enabled = True
-        if self._status & STATUS_DRIVER_OK:
+        if self._status & STATUS_DRIVER_OK and self._bus_master:
             self._start_queue(index)
+
+    def disable_queue(self, index: int) -> None:
+        """The driver takes the queue back; returns when no thread touches it."""
+        running = self.queues[index].worker is not None
+        if running:
+            self._halt()
+        self.queues[index].reset()
+        if running:
+            self._run()
 
     def kick(self, index: int) -> None:
         """A notification that reached us as a register access."""
         if index < len(self.queues):
             os.eventfd_write(self.queues[index].kick_fd, 1)
 
+    def read_configuration(self, offset: int, size: int) -> int:
+        return int.from_bytes(self.device.configuration()[offset : offset + size], "little")
+
+    def write_configuration(self, offset: int, size: int, value: int) -> None:
+        """Ignored by the devices that have nothing there for the driver to write."""
+        if isinstance(self.device, Configurable):
+            self.device.configure(offset, value.to_bytes(size, "little"))
+
+    def configuration_changed(self) -> None:
+        """The device has changed its configuration space; any thread may say so."""
+        with self._lock:
+            self.generation = (self.generation + 1) & 0xFFFF_FFFF
+        if self._status & STATUS_DRIVER_OK:
+            self._interrupts.configuration_changed()
+
     def _start_queue(self, index: int) -> None:
         setup = self.queues[index]
         if not setup.enabled or setup.worker is not None or self._needs_reset:
             return
-        layout = QueueLayout(
-            size=setup.size,
-            descriptors=setup.descriptors,
-            available=setup.available,
-            used=setup.used,
-            event_index=bool(self.driver_features & F_EVENT_IDX),
-            indirect=bool(self.driver_features & F_INDIRECT_DESC),
-        )
-        try:
-            if setup.size > min(setup.max_size, MAX_SIZE):
-                raise QueueError(f"a queue size of {setup.size}, where {setup.max_size} is the most")
-            queue = SplitQueue(self._memory, layout)
-        except QueueError as error:
-            self.fail(f"queue {index}: {error}")
+        if setup.queue is None:
+            setup.queue = self._create_queue(index)
+        queue = setup.queue
+        if queue is None:
             return
         setup.worker = QueueWorker(
             f"{self.device.name}/{index}",
@@ -131,6 +183,25 @@ class VirtioCore:
         )
         setup.worker.start()
 
+    def _create_queue(self, index: int) -> SplitQueue | None:
+        """None for one that cannot be, which the driver hears of."""
+        setup = self.queues[index]
+        layout = QueueLayout(
+            size=setup.size,
+            descriptors=setup.descriptors,
+            available=setup.available,
+            used=setup.used,
+            event_index=bool(self.driver_features & F_EVENT_IDX),
+            indirect=bool(self.driver_features & F_INDIRECT_DESC),
+        )
+        try:
+            if setup.size > min(setup.max_size, MAX_SIZE):
+                raise QueueError(f"a queue size of {setup.size}, where {setup.max_size} is the most")
+            return SplitQueue(self._memory, layout)
+        except QueueError as error:
+            self.fail(f"queue {index}: {error}")
+            return None
+
     def fail(self, problem: str) -> None:
         """DEVICE_NEEDS_RESET (2.1.2); a guest that does it again and again fills no log."""
         with self._lock:
@@ -138,17 +209,13 @@ class VirtioCore:
             tell, self._complained = not self._complained, True
         if tell:
             log.warning("%s: the driver broke the device, it needs a reset: %s", self.device.name, problem)
-        if first and self._status & STATUS_DRIVER_OK:
-            self._interrupts.configuration_changed()
+        if first:
+            self.configuration_changed()
 
     def stop(self) -> None:
         """Back to the state after reset; returns when no thread touches guest memory."""
-        if any(setup.worker is not None for setup in self.queues):
-            self.device.stop()
+        self._halt()
         for setup in self.queues:
-            if setup.worker is not None:
-                setup.worker.stop()
-                setup.worker = None
             setup.reset()
         self._status = 0
         self.driver_features = 0

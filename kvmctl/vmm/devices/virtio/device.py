@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
 from kvmctl.vmm.devices.virtio.queue import Chain
 
@@ -43,3 +43,11 @@ class VirtioDevice(Protocol):
 
         Raises QueueError when the request has not even the form of one.
         """
+
+
+@runtime_checkable
+class Configurable(Protocol):
+    """A device with fields in its configuration space that the driver writes."""
+
+    def configure(self, offset: int, data: bytes) -> None:
+        """The driver writes there; any offset, also where nothing is."""

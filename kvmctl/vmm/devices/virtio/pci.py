@@ -10,11 +10,12 @@ from typing import Final
 
 from kvmctl.vmm.bus.io import AddressSpace
 from kvmctl.vmm.bus.msix import ENTRY_SIZE, Msix
-from kvmctl.vmm.bus.pci import Identity, PciFunction, Watcher
+from kvmctl.vmm.bus.pci import COMMAND, STATUS, Identity, PciBus, PciFunction, Watcher
 from kvmctl.vmm.devices.platform import Platform
 from kvmctl.vmm.devices.virtio.core import QueueSetup, VirtioCore
 from kvmctl.vmm.devices.virtio.device import VirtioDevice
 from kvmctl.vmm.devices.virtio.registers import Field, FieldRegisters
+from kvmctl.vmm.devices.virtio.selection import QueuePart, Selection
 from kvmctl.vmm.kvm.system import KvmError
 
 VENDOR: Final = 0x1AF4
@@ -51,7 +52,6 @@ _WINDOW_DATA: Final = 16
 ISR_QUEUE: Final = 1
 ISR_CONFIG: Final = 2
 NO_VECTOR: Final = 0xFFFF
-_LOW: Final = 0xFFFF_FFFF
 
 log = logging.getLogger(__name__)
 
@@ -59,17 +59,16 @@ log = logging.getLogger(__name__)
 class VirtioPci:
     """One device as a PCI function."""
 
-    def __init__(self, device: VirtioDevice, platform: Platform) -> None:
+    def __init__(self, device: VirtioDevice, pci: PciBus, platform: Platform) -> None:
         self._ioeventfd = platform.ioeventfd
-        self._core = VirtioCore(device, platform.memory, self)
+        self.core = VirtioCore(device, platform.memory, self, bus_master=False)
+        self._selection = Selection(self.core)
         self._lock = threading.Lock()
         self._isr = 0
         self._config_vector = NO_VECTOR
-        self._queue_vectors = [NO_VECTOR] * len(self._core.queues)
-        self._device_select = self._driver_select = self._queue_select = 0
+        self._queue_vectors = [NO_VECTOR] * len(self.core.queues)
         self._kicks_at: int | None = None
         self._common = FieldRegisters(self._common_fields())
-        pci = platform.pci
         slot = pci.free_slot()
         identity = Identity(
             vendor=VENDOR,
@@ -81,31 +80,33 @@ class VirtioPci:
         )
         self._function = function = PciFunction(identity, platform.bus.mmio)
         function.use_interrupt_pin(*pci.intx(slot))
-        vectors = [platform.msi_vector() for _ in range(len(self._core.queues) + 1)]
+        function.watch(Watcher(COMMAND, STATUS, lambda: self.core.set_bus_master(self._function.bus_master)))
+        vectors = [platform.msi_vector() for _ in range(len(self.core.queues) + 1)]
         self._msix = Msix(function, vectors, BAR, MSIX_TABLE, MSIX_PBA)
         self._window = 0
         self._add_capabilities()
         registers = AddressSpace(f"{device.name} register", BAR_SIZE)
         registers.add(COMMON, _COMMON_SIZE, self._common)
         registers.add(ISR, 1, FieldRegisters([Field(0, 1, self._read_isr)]))
-        registers.add(DEVICE, _PAGE, _DeviceConfiguration(device))
-        registers.add(NOTIFY, NOTIFY_MULTIPLIER * len(self._core.queues), _Notify(self._core))
+        registers.add(DEVICE, _PAGE, _DeviceConfiguration(self.core))
+        registers.add(NOTIFY, NOTIFY_MULTIPLIER * len(self.core.queues), _Notify(self.core))
         registers.add(MSIX_TABLE, ENTRY_SIZE * len(vectors), self._msix.table)
         registers.add(MSIX_PBA, (len(vectors) + 63) // 64 * 8, self._msix.pba)
         function.add_memory_bar(BAR, pci.allocate(BAR_SIZE), BAR_SIZE, registers, self._moved)
         pci.add(slot, function)
 
     def reset(self) -> None:
-        self._core.reset()
+        self.core.reset()
         self._forget()
         self._function.reset()
+        self.core.set_bus_master(False)
         self._msix.reset()
 
     def _forget(self) -> None:
         """What a reset of the device puts back on the transport's side."""
         self._config_vector = NO_VECTOR
-        self._queue_vectors = [NO_VECTOR] * len(self._core.queues)
-        self._device_select = self._driver_select = self._queue_select = 0
+        self._queue_vectors = [NO_VECTOR] * len(self.core.queues)
+        self._selection.reset()
         with self._lock:
             self._isr = 0
         self._function.set_interrupt(False)
@@ -116,7 +117,6 @@ class VirtioPci:
         self._interrupt(self._queue_vectors[queue], ISR_QUEUE)
 
     def configuration_changed(self) -> None:
-        self._core.generation = (self._core.generation + 1) & 0xFF
         self._interrupt(self._config_vector, ISR_CONFIG)
 
     def _interrupt(self, vector: int, reason: int) -> None:
@@ -138,7 +138,7 @@ class VirtioPci:
     # the structures' places (4.1.4)
 
     def _add_capabilities(self) -> None:
-        queues = len(self._core.queues)
+        queues = len(self.core.queues)
         self._capability(_CFG_COMMON, COMMON, _COMMON_SIZE)
         self._capability(_CFG_ISR, ISR, 1)
         self._capability(_CFG_DEVICE, DEVICE, _PAGE)
@@ -194,66 +194,45 @@ class VirtioPci:
             self._kicks_at = address
 
     def _set_ioeventfds(self, address: int, *, assign: bool) -> bool:
-        for index, setup in enumerate(self._core.queues):
+        for index, setup in enumerate(self.core.queues):
             place = address + NOTIFY + NOTIFY_MULTIPLIER * index
             try:
                 self._ioeventfd(setup.kick_fd, place, 2, assign=assign)
             except KvmError as error:
                 # The same notifications arrive through the register, at the cost of an exit each.
-                log.warning("%s: no event descriptor at %#x: %s", self._core.device.name, place, error)
+                log.warning("%s: no event descriptor at %#x: %s", self.core.device.name, place, error)
                 return False
         return True
 
     # the common configuration (4.1.4.3)
 
     def _common_fields(self) -> list[Field]:
-        core = self._core
+        core, selection = self.core, self._selection
         return [
-            Field(0, 4, lambda: self._device_select, self._set_device_select),
-            Field(4, 4, lambda: _half(core.features, self._device_select)),
-            Field(8, 4, lambda: self._driver_select, self._set_driver_select),
-            Field(12, 4, lambda: _half(core.driver_features, self._driver_select), self._set_driver_feature),
+            Field(0, 4, lambda: selection.device_half, selection.select_device_half),
+            Field(4, 4, selection.device_features),
+            Field(8, 4, lambda: selection.driver_half, selection.select_driver_half),
+            Field(12, 4, selection.driver_features, selection.set_driver_features),
             Field(16, 2, lambda: self._config_vector, self._set_config_vector),
             Field(18, 2, lambda: len(core.queues)),
             Field(20, 1, lambda: core.status, self._set_status),
-            Field(21, 1, lambda: core.generation),
-            Field(22, 2, lambda: self._queue_select, self._set_queue_select),
-            Field(24, 2, self._of_queue(lambda queue: queue.size), self._set_queue_size),
+            Field(21, 1, lambda: core.generation & 0xFF),
+            Field(22, 2, lambda: selection.queue_index, selection.select_queue),
+            Field(24, 2, self._of_queue(lambda queue: queue.size), selection.set_queue_size),
             Field(26, 2, self._read_queue_vector, self._set_queue_vector),
             Field(28, 2, self._of_queue(lambda queue: int(queue.enabled)), self._set_queue_enable),
-            Field(30, 2, lambda: self._queue_select if self._queue() else 0),
+            Field(30, 2, lambda: 0 if selection.queue is None else selection.queue_index),
             Field(32, 8, self._of_queue(lambda queue: queue.descriptors), self._set_address("descriptors")),
             Field(40, 8, self._of_queue(lambda queue: queue.available), self._set_address("available")),
             Field(48, 8, self._of_queue(lambda queue: queue.used), self._set_address("used")),
         ]
 
-    def _queue(self) -> QueueSetup | None:
-        queues = self._core.queues
-        return queues[self._queue_select] if self._queue_select < len(queues) else None
-
-    def _configurable(self) -> QueueSetup | None:
-        """The selected queue, until the driver has enabled it."""
-        queue = self._queue()
-        return queue if queue is not None and not queue.enabled else None
-
     def _of_queue(self, get: Callable[[QueueSetup], int]) -> Callable[[], int]:
         def read() -> int:
-            queue = self._queue()
+            queue = self._selection.queue
             return 0 if queue is None else get(queue)
 
         return read
-
-    def _set_device_select(self, value: int) -> None:
-        self._device_select = value
-
-    def _set_driver_select(self, value: int) -> None:
-        self._driver_select = value
-
-    def _set_driver_feature(self, value: int) -> None:
-        if self._driver_select < 2:
-            shift = 32 * self._driver_select
-            kept = self._core.driver_features & ~(_LOW << shift)
-            self._core.set_driver_features(kept | value << shift)
 
     def _vector(self, value: int) -> int:
         return value if value < len(self._msix) else NO_VECTOR
@@ -262,49 +241,36 @@ class VirtioPci:
         self._config_vector = self._vector(value)
 
     def _read_queue_vector(self) -> int:
-        return NO_VECTOR if self._queue() is None else self._queue_vectors[self._queue_select]
+        return (
+            NO_VECTOR if self._selection.queue is None else self._queue_vectors[self._selection.queue_index]
+        )
 
     def _set_queue_vector(self, value: int) -> None:
-        if self._queue() is not None:
-            self._queue_vectors[self._queue_select] = self._vector(value)
+        if self._selection.queue is not None:
+            self._queue_vectors[self._selection.queue_index] = self._vector(value)
 
     def _set_status(self, value: int) -> None:
-        self._core.set_status(value)
+        self.core.set_status(value)
         if value == 0:
             self._forget()
 
-    def _set_queue_select(self, value: int) -> None:
-        self._queue_select = value
-
-    def _set_queue_size(self, value: int) -> None:
-        queue = self._configurable()
-        if queue is not None:
-            queue.size = value
-
     def _set_queue_enable(self, value: int) -> None:
-        if value == 1 and self._configurable() is not None:
-            self._core.enable_queue(self._queue_select)
+        if value == 1:
+            self._selection.enable_queue()
 
-    def _set_address(self, name: str) -> Callable[[int], None]:
-        def write(value: int) -> None:
-            queue = self._configurable()
-            if queue is not None:
-                setattr(queue, name, value)
-
-        return write
+    def _set_address(self, part: QueuePart) -> Callable[[int], None]:
+        return lambda value: self._selection.set_address(part, value)
 
 
 class _DeviceConfiguration:
-    """Read-only: no device of ours lets the driver write here."""
-
-    def __init__(self, device: VirtioDevice) -> None:
-        self._device = device
+    def __init__(self, core: VirtioCore) -> None:
+        self._core = core
 
     def read(self, offset: int, size: int) -> int:
-        return int.from_bytes(self._device.configuration()[offset : offset + size], "little")
+        return self._core.read_configuration(offset, size)
 
     def write(self, offset: int, size: int, value: int) -> None:
-        """Ignored."""
+        self._core.write_configuration(offset, size, value)
 
 
 class _Notify:
@@ -316,7 +282,3 @@ class _Notify:
 
     def write(self, offset: int, size: int, value: int) -> None:
         self._core.kick(offset // NOTIFY_MULTIPLIER)
-
-
-def _half(features: int, select: int) -> int:
-    return features >> 32 * select & _LOW if select < 2 else 0

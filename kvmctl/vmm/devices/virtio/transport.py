@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
-from kvmctl.vmm.devices.platform import Device, Platform
+from typing import Protocol
+
+from kvmctl.vmm.devices.platform import Platform
+from kvmctl.vmm.devices.virtio.core import VirtioCore
 from kvmctl.vmm.devices.virtio.device import VirtioDevice
+from kvmctl.vmm.devices.virtio.mmio import VirtioMmio
 from kvmctl.vmm.devices.virtio.pci import VirtioPci
 
 
-def plug(device: VirtioDevice, platform: Platform) -> Device:
-    """A function of the PCI bus, in the next free slot."""
-    return VirtioPci(device, platform)
+class Transport(Protocol):
+    """A device on its bus; `core.configuration_changed` is how it tells the driver of a change."""
+
+    @property
+    def core(self) -> VirtioCore: ...
+    def reset(self) -> None: ...
+
+
+def plug(device: VirtioDevice, platform: Platform) -> Transport:
+    """A function of the PCI bus, in the next free slot, or one of the places of a machine without PCI."""
+    if platform.pci is None:
+        return VirtioMmio(device, platform)
+    return VirtioPci(device, platform.pci, platform)
