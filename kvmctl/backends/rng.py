@@ -9,6 +9,6 @@ from kvmctl.domain import Domain
 def open_all(domain: Domain, descriptors: Descriptors) -> Domain:
     for rng in domain.devices.rngs:
         descriptors.open(
-            rng.alias or "", rng.path, os.O_RDONLY, what="random number source", kind="character device"
+            rng.alias or "", rng.path or "", os.O_RDONLY, what="random number source", kind="character device"
         )
     return domain

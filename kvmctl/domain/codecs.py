@@ -29,10 +29,11 @@ class Text:
 
     expected: str = "text"
     pattern: re.Pattern[str] | None = None
+    otherwise: ErrorKind = ErrorKind.XML_DETAIL
 
     def parse(self, text: str) -> str:
         if self.pattern is not None and not self.pattern.fullmatch(text):
-            raise BadValueError(self.expected)
+            raise BadValueError(self.expected, self.otherwise)
         return text
 
     def format(self, value: str) -> str:
@@ -59,6 +60,7 @@ class Unsigned:
     """A decimal number (libvirt's schemas allow no sign and no space around it)."""
 
     limit: int
+    least: int = 0
 
     def parse(self, text: str) -> int:
         if not re.fullmatch("[0-9]+", text):
@@ -66,9 +68,60 @@ class Unsigned:
         digits = text.lstrip("0") or "0"
         if len(digits) > len(str(self.limit)) or int(digits) > self.limit:
             raise BadValueError(f"at most {self.limit}", ErrorKind.OVERFLOW)
+        if int(digits) < self.least:
+            raise BadValueError(f"at least {self.least}")
         return int(digits)
 
     def format(self, value: int) -> str:
+        return str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Hex:
+    """A part of an address: read as C reads numbers, written with that many hexadecimal digits at least."""
+
+    digits: int
+    limit: int
+
+    def parse(self, text: str) -> int:
+        if not re.fullmatch("0x[0-9a-fA-F]{1,8}|0[0-7]{0,8}|[1-9][0-9]{0,8}", text):
+            raise BadValueError("a number as 0x1f")
+        octal = text.startswith("0") and not text.startswith("0x")
+        value = int(text, 8 if octal else 0)
+        if value > self.limit:
+            raise BadValueError(f"at most {self.limit:#x}")
+        return value
+
+    def format(self, value: int) -> str:
+        return f"0x{value:0{self.digits}x}"
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A decimal number with or without a minus."""
+
+    least: int
+    limit: int
+
+    def parse(self, text: str) -> int:
+        if not re.fullmatch("-?[0-9]+", text):
+            raise BadValueError("a decimal number")
+        if len(text) > 40 or not self.least <= int(text) <= self.limit:
+            raise BadValueError(f"from {self.least} to {self.limit}", ErrorKind.OVERFLOW)
+        return int(text)
+
+    def format(self, value: int) -> str:
+        return str(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Adjustment:
+    """Seconds of a signed 64-bit number, or the word that asks for none."""
+
+    def parse(self, text: str) -> int | str:
+        return text if text == "reset" else Signed(-(2**63), 2**63 - 1).parse(text.removeprefix("+"))
+
+    def format(self, value: int | str) -> str:
         return str(value)
 
 
@@ -119,6 +172,7 @@ DISK_SERIAL = Text(
     "1 to 20 letters, digits, '_', '.', '+', '-' and spaces", re.compile(r"[A-Za-z0-9_.+\- ]{1,20}")
 )
 UINT = Unsigned(2**32 - 1)
+ULONG = Unsigned(2**64 - 1)
 ON_OFF = Switch("on", "off")
 YES_NO = Switch("yes", "no")
 UUID_TEXT = Uuid()

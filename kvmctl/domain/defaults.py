@@ -1,16 +1,33 @@
-"""What libvirt fills in at definition: identity, and the console that older clients look for."""
+"""What libvirt fills in at definition: identity, the console that older clients look for, devices' own."""
 
+from collections import defaultdict
 from dataclasses import replace
 from itertools import count
 from secrets import token_bytes
+from typing import TypeVar
 from uuid import uuid4
 
 from kvmctl.domain.meaning.chardevs import SERIAL_PORTS
-from kvmctl.domain.model import Chardev, Controller, Devices, Disk, Domain, Interface
+from kvmctl.domain.model import (
+    Channel,
+    Chardev,
+    CharSource,
+    Controller,
+    Devices,
+    Disk,
+    Domain,
+    Filesystem,
+    Interface,
+    Rng,
+    Vsock,
+)
+
+T = TypeVar("T", bound=CharSource)
 
 MACHINE = "pc"
 MAC_PREFIX = "52:54:00"
 """Of the addresses that libvirt makes up for virtual machines."""
+RANDOM_NUMBERS = "/dev/random"
 
 
 def with_defaults(domain: Domain) -> Domain:
@@ -19,38 +36,95 @@ def with_defaults(domain: Domain) -> Domain:
         uuid=domain.uuid or uuid4(),
         current_memory=min(domain.current_memory or domain.memory, domain.memory),
         os=replace(domain.os, machine=domain.os.machine or MACHINE),
-        devices=replace(
-            _paired(domain.devices),
-            controllers=_numbered(domain.devices.controllers),
-            disks=tuple(_with_driver(disk) for disk in domain.devices.disks),
-            interfaces=tuple(_with_card(interface) for interface in domain.devices.interfaces),
-        ),
+        devices=_filled(domain.devices),
+    )
+
+
+def _filled(devices: Devices) -> Devices:
+    watchdog = devices.watchdog
+    return replace(
+        _paired(devices),
+        controllers=_numbered(devices.controllers),
+        disks=tuple(_with_driver(disk) for disk in devices.disks),
+        filesystems=tuple(_with_access(filesystem) for filesystem in devices.filesystems),
+        interfaces=tuple(_with_card(interface) for interface in devices.interfaces),
+        channels=tuple(_channel(channel) for channel in devices.channels),
+        rngs=tuple(_with_file(rng) for rng in devices.rngs),
+        panics=tuple(replace(panic, model="isa") for panic in devices.panics),
+        watchdog=watchdog and replace(watchdog, action=watchdog.action or "reset"),
+        vsock=devices.vsock and _with_cid(devices.vsock),
     )
 
 
 def _paired(devices: Devices) -> Devices:
     """The first serial port and the first console are one device, as libvirt has them for hvm guests."""
-    serials = devices.serials
-    if devices.consoles and not serials:
-        serials = (replace(devices.consoles[0], target_type=None, target_port=0, target_model=None),)
-    serials = _with_ports(serials)
-    if not serials:
-        return devices
-    console = replace(serials[0], target_type="serial", target_model=None)
-    return replace(devices, serials=serials, consoles=(console, *devices.consoles[1:]))
+    serials, consoles = devices.serials, devices.consoles
+    is_serial = bool(consoles) and consoles[0].target_type != "virtio"
+    if is_serial and not serials:
+        serials = (replace(consoles[0], target_type=None, target_port=0, target_model=None),)
+    serials = tuple(_connected(serial) for serial in _with_ports(serials))
+    if serials and (is_serial or not consoles):
+        consoles = (replace(serials[0], target_type="serial", target_model=None), *consoles[1:])
+    return replace(
+        devices,
+        serials=serials,
+        consoles=tuple(_console(console, index) for index, console in enumerate(consoles)),
+    )
+
+
+def _console(console: Chardev, index: int) -> Chardev:
+    port = index if console.target_port is None else console.target_port
+    return replace(_connected(console), target_port=port)
+
+
+def _connected(chardev: T) -> T:
+    if chardev.source_type != "unix":
+        return chardev
+    return replace(chardev, mode=chardev.mode or "connect")
+
+
+def _channel(channel: Channel) -> Channel:
+    """One without a path gets its socket when it starts."""
+    return channel if channel.path is None else _connected(channel)
 
 
 def _numbered(controllers: tuple[Controller, ...]) -> tuple[Controller, ...]:
-    return tuple(replace(one, index=0 if one.index is None else one.index) for one in controllers)
+    """Each kind counts for itself."""
+    used: defaultdict[str, set[int]] = defaultdict(set)
+    for one in controllers:
+        if one.index is not None:
+            used[one.type].add(one.index)
+    result = []
+    for one in controllers:
+        if one.index is None:
+            index = next(number for number in count() if number not in used[one.type])
+            used[one.type].add(index)
+            one = replace(one, index=index)
+        result.append(one)
+    return tuple(result)
 
 
 def _with_card(interface: Interface) -> Interface:
     made_up = ":".join([MAC_PREFIX, *(f"{byte:02x}" for byte in token_bytes(3))])
-    return replace(interface, mac=(interface.mac or made_up).lower(), model="virtio")
+    backend = "passt" if interface.type == "user" else interface.backend
+    return replace(interface, mac=(interface.mac or made_up).lower(), model="virtio", backend=backend)
 
 
 def _with_driver(disk: Disk) -> Disk:
-    return replace(disk, driver_name="qemu", driver_type="raw", bus="virtio")
+    return replace(disk, driver_name="qemu", driver_type=disk.driver_type or "raw", bus="virtio")
+
+
+def _with_access(filesystem: Filesystem) -> Filesystem:
+    return replace(filesystem, accessmode="passthrough")
+
+
+def _with_file(rng: Rng) -> Rng:
+    return replace(rng, path=rng.path or RANDOM_NUMBERS) if rng.backend == "random" else rng
+
+
+def _with_cid(vsock: Vsock) -> Vsock:
+    auto = vsock.cid is None if vsock.cid_auto is None else vsock.cid_auto
+    return replace(vsock, model="virtio", cid_auto=auto)
 
 
 def _with_ports(serials: tuple[Chardev, ...]) -> tuple[Chardev, ...]:

@@ -91,6 +91,8 @@ class Schema:
                 return Content(attributes={part.get("name") or draw(_NAMES): text})
             case "ref":
                 return self._group(draw, self._defines[part.get("name", "")], depth)
+            case "group":
+                return self._group(draw, part, depth)
             case "optional":
                 return self._group(draw, part, depth) if draw(st.booleans()) else Content()
             case "zeroOrMore" | "oneOrMore" as repeated:

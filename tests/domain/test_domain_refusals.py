@@ -24,7 +24,7 @@ def refusal(text: str | bytes) -> DomainError:
     ("text", "path", "advice"),
     [
         (small(devices="<disk type='network'/>"), "/domain/devices/disk/@type", "type='file'"),
-        (small(devices="<interface type='network'/>"), "/domain/devices/interface/@type", "type='bridge'"),
+        (small(devices="<interface type='direct'/>"), "/domain/devices/interface/@type", "type='bridge'"),
         (small(devices="<graphics type='vnc'/>"), "/domain/devices/graphics", "<serial type='pty'>"),
         (small(devices="<video/>"), "/domain/devices/video", "<serial type='pty'>"),
         (small(devices="<input type='tablet'/>"), "/domain/devices/input", "<serial type='pty'>"),
@@ -69,13 +69,13 @@ def refusal(text: str | bytes) -> DomainError:
         ),
         (small(devices="<serial type='pty'/>" * 5), "/domain/devices/serial[5]", "4 serial ports"),
         (
-            small(devices="<console type='pty'><target type='virtio'/></console>"),
+            small(devices="<console type='pty'><target type='sclp'/></console>"),
             "/domain/devices/console/target/@type",
             "type='serial'",
         ),
         (small(devices="<console type='pty'/>" * 2), "/domain/devices/console[2]", "first console"),
-        (small(devices="<memballoon model='virtio'/>"), "/domain/devices/memballoon/@model", "model='none'"),
-        (small(devices="<controller type='pci' model='x'/>"), "/domain/devices/controller/@type", "usb"),
+        (small(devices="<memballoon model='xen'/>"), "/domain/devices/memballoon/@model", "model='virtio'"),
+        (small(devices="<controller type='ide'/>"), "/domain/devices/controller/@type", "virtio"),
         (small(os="<initrd>/i</initrd>"), "/domain/os/initrd", "<kernel>"),
         (
             small("<q:commandline xmlns:q='http://libvirt.org/schemas/domain/qemu/1.0'/>"),
@@ -166,8 +166,8 @@ def test_contradictions(text: str, message: str) -> None:
 
 def test_the_line_is_that_of_the_offender() -> None:
     lines = FULL.splitlines()
-    sound = lines.index("    <memballoon model='none'/>") + 1
-    assert refusal(FULL.replace("<memballoon model='none'/>", "<sound/>")).line == sound
+    sound = lines.index("      <backend model='builtin'/>") + 1
+    assert refusal(FULL.replace("<backend model='builtin'/>", "<sound/>")).line == sound
     port = lines.index("      <target port='1'/>") + 1
     error = refusal(FULL.replace("port='1'", "port='0'"))
     assert error.line == port

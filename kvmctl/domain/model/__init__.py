@@ -3,13 +3,16 @@
 Units are normalised: memory is in bytes. Change a domain with dataclasses.replace.
 """
 
-from kvmctl.domain.model.chardev import Chardev, ChardevLog
+from kvmctl.domain.model.address import Address, PanicAddress, PortAddress
+from kvmctl.domain.model.channel import Channel
+from kvmctl.domain.model.chardev import Chardev, ChardevLog, CharSource
 from kvmctl.domain.model.clock import Clock
 from kvmctl.domain.model.controller import Controller
 from kvmctl.domain.model.devices import Devices
-from kvmctl.domain.model.disk import Disk
+from kvmctl.domain.model.disk import Disk, IoTune
 from kvmctl.domain.model.domain import Domain
-from kvmctl.domain.model.interface import Interface
+from kvmctl.domain.model.filesystem import Filesystem
+from kvmctl.domain.model.interface import GuestOffloads, HostOffloads, Interface
 from kvmctl.domain.model.memballoon import Memballoon
 from kvmctl.domain.model.os import Os
 from kvmctl.domain.model.panic import Panic
@@ -17,9 +20,14 @@ from kvmctl.domain.model.quirks import Quirks
 from kvmctl.domain.model.rng import Rng
 from kvmctl.domain.model.shared import Present
 from kvmctl.domain.model.sysinfo import BiosEntry, OemString, Sysinfo, SystemEntry
+from kvmctl.domain.model.vsock import Vsock
+from kvmctl.domain.model.watchdog import Watchdog
 
 __all__ = [
+    "Address",
     "BiosEntry",
+    "Channel",
+    "CharSource",
     "Chardev",
     "ChardevLog",
     "Clock",
@@ -27,14 +35,22 @@ __all__ = [
     "Devices",
     "Disk",
     "Domain",
+    "Filesystem",
+    "GuestOffloads",
+    "HostOffloads",
     "Interface",
+    "IoTune",
     "Memballoon",
     "OemString",
     "Os",
     "Panic",
+    "PanicAddress",
+    "PortAddress",
     "Present",
     "Quirks",
     "Rng",
     "Sysinfo",
     "SystemEntry",
+    "Vsock",
+    "Watchdog",
 ]
