@@ -62,19 +62,20 @@ class Host:
 
 def detect(modules: Path = _MODULES, cpuinfo: Path = _CPUINFO) -> Host:
     """What /proc and /sys tell of /dev/kvm's make; they need no rights."""
-    flags = _flags(cpuinfo)
-    hardware = "vmx" in flags or "svm" in flags
+    shown = flags(cpuinfo)
+    hardware = "vmx" in shown or "svm" in shown
     kind = Kind.UNKNOWN
     if (modules / "kvm_pvm").exists() and not hardware:
         kind = Kind.PVM
-    elif "vmx" in flags or (modules / "kvm_intel").exists():
+    elif "vmx" in shown or (modules / "kvm_intel").exists():
         kind = Kind.VMX
-    elif "svm" in flags or (modules / "kvm_amd").exists():
+    elif "svm" in shown or (modules / "kvm_amd").exists():
         kind = Kind.SVM
-    return Host(kind, "hypervisor" in flags)
+    return Host(kind, "hypervisor" in shown)
 
 
-def _flags(cpuinfo: Path) -> frozenset[str]:
+def flags(cpuinfo: Path = _CPUINFO) -> frozenset[str]:
+    """What Linux knows of the first processor's features."""
     with cpuinfo.open() as lines:
         line = next((line for line in lines if line.startswith("flags")), "")
     return frozenset(line.partition(":")[2].split())
