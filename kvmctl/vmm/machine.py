@@ -17,11 +17,11 @@ from kvmctl.vmm.bus.io import IoBus
 from kvmctl.vmm.bus.pci import LEVEL_TRIGGERED_GSIS, PciBus
 from kvmctl.vmm.bus.slots import MmioSlots
 from kvmctl.vmm.devices import BOARD
-from kvmctl.vmm.devices.platform import CharBackend, Device, Platform, PowerRequest, Timer
+from kvmctl.vmm.devices.platform import CharBackend, Device, Pausable, Platform, PowerRequest, Timer
 from kvmctl.vmm.devices.pm import PowerManagement
 from kvmctl.vmm.emulator import Emulator
 from kvmctl.vmm.emulator.cpu import KvmCpu
-from kvmctl.vmm.kvm import abi, cpuid
+from kvmctl.vmm.cpu import GuestCpu
 from kvmctl.vmm.kvm.irq import MsiRouter
 from kvmctl.vmm.kvm.state import VcpuState
 from kvmctl.vmm.kvm.system import Kvm
@@ -207,19 +207,29 @@ class Machine:
         """Let the vCPUs go, unless the guest has just ended itself."""
         with self.bus.lock:
             if self._event is None:
+                for device in self._devices:
+                    if isinstance(device, Pausable):
+                        device.resume()
                 for vcpu in self.vcpus:
                     vcpu.clock_was_paused()
                 self._gate.open()
 
     def pause(self) -> None:
-        """Returns when every vCPU stands still; KvmError when one does not come to a stop."""
+        """Returns when all of the machine stands still; KvmError when a vCPU does not come to a stop."""
         self._gate.close()
+        self._stand_still()
+
+    def _stand_still(self) -> None:
         self._gate.wait_parked(_STOP_SECONDS)
+        with self.bus.lock:
+            for device in self._devices:
+                if isinstance(device, Pausable):
+                    device.pause()
 
     def take_event(self) -> GuestEvent | None:
-        """What made the guest stop by itself, once; the vCPUs stand still when this returns it."""
+        """What made the guest stop by itself, once; the machine stands still when this returns it."""
         if self._event is not None:
-            self._gate.wait_parked(_STOP_SECONDS)
+            self._stand_still()
         with self.bus.lock:
             event, self._event = self._event, None
         return event

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from kvmctl.vmm.bus.io import IoBus
 from kvmctl.vmm.bus.msix import Vector
@@ -31,6 +31,16 @@ class Device(Protocol):
 
     def reset(self) -> None:
         """Back to the state after power-on."""
+
+
+@runtime_checkable
+class Pausable(Protocol):
+    """A device that works by itself, and is to stand still with the machine."""
+
+    def pause(self) -> None:
+        """Returns when it touches no guest memory and completes nothing any more; twice is as good as once."""
+
+    def resume(self) -> None: ...
 
 
 class Timer(Protocol):

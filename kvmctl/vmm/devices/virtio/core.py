@@ -12,10 +12,13 @@ from kvmctl.vmm.devices.virtio.device import (
     F_EVENT_IDX,
     F_INDIRECT_DESC,
     F_VERSION_1,
+    AnyDevice,
+    BackendDevice,
     Configurable,
-    VirtioDevice,
+    DeviceFailed,
 )
 from kvmctl.vmm.devices.virtio.queue import MAX_SIZE, QueueError, QueueLayout, SplitQueue
+from kvmctl.vmm.devices.virtio.served import ServedQueue
 from kvmctl.vmm.devices.virtio.worker import QueueWorker
 from kvmctl.vmm.memory import GuestMemory
 
@@ -47,7 +50,9 @@ class QueueSetup:
     used: int = 0
     queue: SplitQueue | None = field(default=None, repr=False)
     """While the driver uses it; it outlives a worker that a bus without access to memory has stopped."""
-    worker: QueueWorker | None = field(default=None, repr=False)
+    base: int = 0
+    """Where a back end is to go on in the available ring."""
+    worker: QueueWorker | ServedQueue | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         self.size = self.max_size
@@ -56,6 +61,7 @@ class QueueSetup:
         self.size = self.max_size
         self.enabled = False
         self.queue = None
+        self.base = 0
         self.descriptors = self.available = self.used = 0
 
 
@@ -63,11 +69,18 @@ class VirtioCore:
     """The state machine. Its setters run under the devices' lock; `fail` on any thread."""
 
     def __init__(
-        self, device: VirtioDevice, memory: GuestMemory, interrupts: Interrupts, *, bus_master: bool
+        self,
+        device: AnyDevice,
+        memory: GuestMemory,
+        interrupts: Interrupts,
+        *,
+        bus_master: bool,
     ) -> None:
         """`bus_master`: whether the bus lets the device at memory from the start."""
         self.device = device
-        self.features = device.features | F_INDIRECT_DESC | F_EVENT_IDX | F_VERSION_1
+        self.features = device.features | F_VERSION_1
+        if not isinstance(device, BackendDevice):
+            self.features |= F_INDIRECT_DESC | F_EVENT_IDX
         self.driver_features = 0
         self.generation = 0
         self._memory = memory
@@ -76,6 +89,7 @@ class VirtioCore:
         self._needs_reset = False
         self._complained = False
         self._bus_master = bus_master
+        self._paused = False
         self._lock = threading.Lock()
         self.queues = [QueueSetup(size, os.eventfd(0, os.EFD_CLOEXEC)) for size in device.queue_sizes]
 
@@ -107,20 +121,41 @@ class VirtioCore:
         else:
             self._halt()
 
+    def pause(self) -> None:
+        """The machine stands still: returns when no thread touches guest memory, and no request ends."""
+        if not self._paused:
+            self._paused = True
+            self._halt()
+
+    def resume(self) -> None:
+        if self._paused:
+            self._paused = False
+            if self._status & STATUS_DRIVER_OK:
+                self._run()
+
     def _run(self) -> None:
-        if self._bus_master:
+        if not self._bus_master or self._paused:
+            return
+        try:
             self.device.start(self.driver_features)
-            for index in range(len(self.queues)):
-                self._start_queue(index)
+        except DeviceFailed as error:
+            self.fail(str(error))
+        for index in range(len(self.queues)):
+            self._start_queue(index)
 
     def _halt(self) -> None:
         """Returns when no thread touches guest memory."""
         if any(setup.worker is not None for setup in self.queues):
             self.device.stop()
         for setup in self.queues:
-            if setup.worker is not None:
-                setup.worker.stop()
-                setup.worker = None
+            worker, setup.worker = setup.worker, None
+            try:
+                if isinstance(worker, ServedQueue):
+                    setup.base = worker.stop()
+                elif worker is not None:
+                    worker.stop()
+            except DeviceFailed as error:
+                self.fail(str(error))
 
     def _features_acceptable(self) -> bool:
         """No legacy drivers: VERSION_1 is required (6.1)."""
@@ -132,7 +167,7 @@ class VirtioCore:
 
     def enable_queue(self, index: int) -> None:
         self.queues[index].enabled = True
-        if self._status & STATUS_DRIVER_OK and self._bus_master:
+        if self._status & STATUS_DRIVER_OK:
             self._start_queue(index)
 
     def disable_queue(self, index: int) -> None:
@@ -168,20 +203,37 @@ class VirtioCore:
         setup = self.queues[index]
         if not setup.enabled or setup.worker is not None or self._needs_reset:
             return
+        if not self._bus_master or self._paused:
+            return
         if setup.queue is None:
             setup.queue = self._create_queue(index)
         queue = setup.queue
         if queue is None:
             return
-        setup.worker = QueueWorker(
-            f"{self.device.name}/{index}",
+        worker = self._worker(index, queue, setup)
+        try:
+            worker.start()
+        except DeviceFailed as error:
+            self.fail(f"queue {index}: {error}")
+        else:
+            setup.worker = worker
+
+    def _worker(self, index: int, queue: SplitQueue, setup: QueueSetup) -> QueueWorker | ServedQueue:
+        device = self.device
+
+        def interrupt() -> None:
+            self._interrupts.queue_used(index)
+
+        if isinstance(device, BackendDevice):
+            return ServedQueue(device, index, queue.layout, setup.base, setup.kick_fd, interrupt)
+        return QueueWorker(
+            f"{device.name}/{index}",
             queue,
             setup.kick_fd,
-            lambda chain: self.device.process(index, chain),
-            lambda: self._interrupts.queue_used(index),
+            lambda chain: device.process(index, chain),
+            interrupt,
             lambda problem: self.fail(f"queue {index}: {problem}"),
         )
-        setup.worker.start()
 
     def _create_queue(self, index: int) -> SplitQueue | None:
         """None for one that cannot be, which the driver hears of."""
@@ -208,7 +260,7 @@ class VirtioCore:
             first, self._needs_reset = not self._needs_reset, True
             tell, self._complained = not self._complained, True
         if tell:
-            log.warning("%s: the driver broke the device, it needs a reset: %s", self.device.name, problem)
+            log.warning("%s: the device needs a reset: %s", self.device.name, problem)
         if first:
             self.configuration_changed()
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
 
-from kvmctl.vmm.devices.virtio.queue import Chain
+from kvmctl.vmm.devices.virtio.queue import Chain, QueueLayout
 
 # Feature bits of every device (virtio 1.2, 6)
 F_INDIRECT_DESC: Final = 1 << 28
@@ -14,7 +15,7 @@ F_VERSION_1: Final = 1 << 32
 
 
 class Stopped(Exception):
-    """A request was given up because its device stops; it is not given back."""
+    """A request was given up because its device stops; it stays in its queue."""
 
 
 class VirtioDevice(Protocol):
@@ -33,10 +34,10 @@ class VirtioDevice(Protocol):
         """The device configuration space as it is now."""
 
     def start(self, features: int) -> None:
-        """The driver is ready (DRIVER_OK) and has accepted these features."""
+        """The driver is ready (DRIVER_OK) and has accepted these features, or the machine goes on."""
 
     def stop(self) -> None:
-        """The device is being reset: a `process` that waits raises Stopped; it runs on any thread."""
+        """The queues are about to stop, for a reset or a pause: a `process` that waits raises Stopped."""
 
     def process(self, queue: int, chain: Chain) -> int:
         """Carry out a request, on the queue's thread; how many bytes of its writable buffers are filled.
@@ -51,3 +52,49 @@ class Configurable(Protocol):
 
     def configure(self, offset: int, data: bytes) -> None:
         """The driver writes there; any offset, also where nothing is."""
+
+
+class DeviceFailed(Exception):
+    """What serves the device on the host's side cannot go on; the device needs a reset."""
+
+
+@dataclass(frozen=True, slots=True)
+class Ring:
+    """A virtqueue, as another process or the kernel is told to serve it."""
+
+    index: int
+    layout: QueueLayout
+    base: int
+    """Where to go on in the available ring; 0 for one that is new."""
+    kick_fd: int
+    """The eventfd by which the driver notifies."""
+    call_fd: int
+    """The eventfd by which the driver is told of used buffers."""
+
+
+@runtime_checkable
+class BackendDevice(Protocol):
+    """A device whose queues are served outside of this process. Its calls raise DeviceFailed."""
+
+    name: str
+    device_id: int
+    class_code: int
+    features: int
+    """Those of the ring's format, too: they are the back end's."""
+    queue_sizes: Sequence[int]
+
+    def configuration(self) -> bytes: ...
+
+    def start(self, features: int) -> None:
+        """The driver is ready and has accepted these features; the queues follow."""
+
+    def start_queue(self, ring: Ring) -> None: ...
+
+    def stop(self) -> None:
+        """The queues are about to stop, for a reset or a pause."""
+
+    def stop_queue(self, index: int) -> int:
+        """Returns when the back end touches neither ring nor buffers; where to go on later."""
+
+
+AnyDevice = VirtioDevice | BackendDevice

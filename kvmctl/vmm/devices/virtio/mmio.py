@@ -9,7 +9,7 @@ from typing import Final
 
 from kvmctl.vmm.devices.platform import Platform
 from kvmctl.vmm.devices.virtio.core import VirtioCore
-from kvmctl.vmm.devices.virtio.device import VirtioDevice
+from kvmctl.vmm.devices.virtio.device import AnyDevice
 from kvmctl.vmm.devices.virtio.selection import QueuePart, Selection
 from kvmctl.vmm.kvm.system import KvmError
 
@@ -53,7 +53,7 @@ log = logging.getLogger(__name__)
 class VirtioMmio:
     """One device in a slot. The registers take aligned accesses of 32 bits only (4.2.2.2)."""
 
-    def __init__(self, device: VirtioDevice, platform: Platform) -> None:
+    def __init__(self, device: AnyDevice, platform: Platform) -> None:
         self.core = VirtioCore(device, platform.memory, self, bus_master=True)
         self._device = device
         self._slots = platform.slots
@@ -76,6 +76,12 @@ class VirtioMmio:
     def reset(self) -> None:
         self.core.reset()
         self._forget()
+
+    def pause(self) -> None:
+        self.core.pause()
+
+    def resume(self) -> None:
+        self.core.resume()
 
     def _forget(self) -> None:
         """What a reset of the device puts back on the transport's side."""

@@ -13,7 +13,7 @@ from kvmctl.vmm.bus.msix import ENTRY_SIZE, Msix
 from kvmctl.vmm.bus.pci import COMMAND, STATUS, Identity, PciBus, PciFunction, Watcher
 from kvmctl.vmm.devices.platform import Platform
 from kvmctl.vmm.devices.virtio.core import QueueSetup, VirtioCore
-from kvmctl.vmm.devices.virtio.device import VirtioDevice
+from kvmctl.vmm.devices.virtio.device import AnyDevice
 from kvmctl.vmm.devices.virtio.registers import Field, FieldRegisters
 from kvmctl.vmm.devices.virtio.selection import QueuePart, Selection
 from kvmctl.vmm.kvm.system import KvmError
@@ -59,7 +59,7 @@ log = logging.getLogger(__name__)
 class VirtioPci:
     """One device as a PCI function."""
 
-    def __init__(self, device: VirtioDevice, pci: PciBus, platform: Platform) -> None:
+    def __init__(self, device: AnyDevice, pci: PciBus, platform: Platform) -> None:
         self._ioeventfd = platform.ioeventfd
         self.core = VirtioCore(device, platform.memory, self, bus_master=False)
         self._selection = Selection(self.core)
@@ -101,6 +101,12 @@ class VirtioPci:
         self._function.reset()
         self.core.set_bus_master(False)
         self._msix.reset()
+
+    def pause(self) -> None:
+        self.core.pause()
+
+    def resume(self) -> None:
+        self.core.resume()
 
     def _forget(self) -> None:
         """What a reset of the device puts back on the transport's side."""

@@ -67,6 +67,7 @@ class SplitQueue:
         ):
             if address % alignment:
                 raise QueueError(f"the {name} at {address:#x} is not aligned to {alignment} bytes")
+        self.layout = layout
         self._memory = memory
         self._size = size
         self._event_index = layout.event_index
@@ -107,6 +108,10 @@ class SplitQueue:
             raise QueueError(f"descriptor {head} in a queue of {self._size}")
         self._next_available = (self._next_available + 1) & _INDEX_MASK
         return self._walk(head)
+
+    def put_back(self) -> None:
+        """The request that was popped last is not carried out: the next `pop` gives it again."""
+        self._next_available = (self._next_available - 1) & _INDEX_MASK
 
     def _walk(self, head: int) -> Chain:
         chain = Chain(head, [], [])

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from kvmctl.vmm.devices.platform import Platform
 from kvmctl.vmm.devices.virtio.core import VirtioCore
-from kvmctl.vmm.devices.virtio.device import VirtioDevice
+from kvmctl.vmm.devices.virtio.device import AnyDevice
 from kvmctl.vmm.devices.virtio.mmio import VirtioMmio
 from kvmctl.vmm.devices.virtio.pci import VirtioPci
 
@@ -17,9 +17,11 @@ class Transport(Protocol):
     @property
     def core(self) -> VirtioCore: ...
     def reset(self) -> None: ...
+    def pause(self) -> None: ...
+    def resume(self) -> None: ...
 
 
-def plug(device: VirtioDevice, platform: Platform) -> Transport:
+def plug(device: AnyDevice, platform: Platform) -> Transport:
     """A function of the PCI bus, in the next free slot, or one of the places of a machine without PCI."""
     if platform.pci is None:
         return VirtioMmio(device, platform)

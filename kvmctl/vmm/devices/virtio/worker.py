@@ -57,7 +57,7 @@ class QueueWorker:
                 os.eventfd_read(self._kick_fd)
                 self._drain()
         except Stopped:
-            return
+            self._queue.put_back()
         except QueueError as error:
             self._broken(str(error))
         except Exception as error:
