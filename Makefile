@@ -5,12 +5,14 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help deps deps-test deps-linux venv guest demo demo-linux test check-fast lint man-lint clean
+.PHONY: help deps deps-test deps-bench bench deps-linux venv guest demo demo-linux test check-fast lint man-lint clean
 
 # Debian packages. libvirt-python is built from source against libvirt-dev; gcc also builds the demo guest.
 APT_BUILD := gcc libc6-dev pkg-config libvirt-dev python3 python3-dev python3-venv
 # The clients that the tests drive, with libvirt's schemas, and what checks manual pages and ACPI tables.
 APT_TEST  := libvirt-clients virtinst mandoc acpica-tools
+# The peers that the benchmarks measure.
+APT_BENCH := qemu-system-x86 qemu-utils libvirt-daemon-system
 # The Linux test guest.
 APT_LINUX := linux-source-6.12 make flex bison bc xz-utils lz4 zstd bzip2 cpio kmod libelf-dev libssl-dev
 
@@ -48,6 +50,9 @@ deps: ## Install the Debian packages that the build needs
 deps-linux: deps
 	$(call install,$(APT_LINUX))
 
+deps-bench: deps-test
+	$(call install,$(APT_BENCH))
+
 deps-test: deps-linux
 	$(call install,$(APT_TEST))
 
@@ -84,6 +89,9 @@ demo-linux: deps-linux venv ## The same with Linux, built first (some minutes, o
 
 test: deps-test venv lint ## Install, then run every check and test
 	@exec $(PYTEST) $(ARGS)
+
+bench: deps-bench venv ## Measure kvmctl beside QEMU, libvirtd and kvmtool: one table
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 check-fast: venv lint ## The checks and tests that start no guest
 	@exec $(PYTEST) -m 'not kvm and not slow' $(ARGS)

@@ -41,6 +41,12 @@ class Launcher:
         self, guest: str, arguments: Sequence[str], output: int, domain: int, descriptors: Mapping[str, int]
     ) -> VmProcess:
         """A new VMM. Raises LauncherError."""
+        return VmProcess.launched(*self.fork(guest, arguments, output, domain, descriptors))
+
+    def fork(
+        self, guest: str, arguments: Sequence[str], output: int, domain: int, descriptors: Mapping[str, int]
+    ) -> tuple[ProcessIdentity, int]:
+        """A new VMM, and a pidfd of it that the caller owns. Raises LauncherError."""
         message = {"guest": guest, "arguments": list(arguments), "names": list(descriptors)}
         files = [output, domain, *descriptors.values()]
         if self._process is None or self._process.poll() is not None:
@@ -55,8 +61,7 @@ class Launcher:
         if not reply or not received:
             raise LauncherError("the launcher has ended")
         answer = json.loads(reply)
-        identity = ProcessIdentity(int(answer["pid"]), int(answer["start-time"]))
-        return VmProcess.launched(identity, received[0])
+        return ProcessIdentity(int(answer["pid"]), int(answer["start-time"])), received[0]
 
     def close(self) -> None:
         """It ends when nobody can ask it any more."""

@@ -1,0 +1,1 @@
+"""Benchmarks: every figure is measured side by side with a peer in the same run (`make bench`)."""

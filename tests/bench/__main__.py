@@ -1,0 +1,24 @@
+"""Run every benchmark, or those that are named, and show one table."""
+
+from __future__ import annotations
+
+import sys
+
+from tests.bench import exits, starts
+from tests.bench.measure import Figure, show
+
+_ALL = {"starts": starts.figures, "exits": exits.figures}
+
+
+def main() -> int:
+    chosen = sys.argv[1:] or list(_ALL)
+    rows: list[Figure] = []
+    for name in chosen:
+        print(f"measuring {name} ...", file=sys.stderr, flush=True)
+        rows += _ALL[name]()
+    show(rows)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
