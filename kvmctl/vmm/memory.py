@@ -113,8 +113,19 @@ class GuestMemory:
 
     def clear(self) -> None:
         """Back to zero-filled memory, giving the pages back to the host."""
+        self._punch(0, self.size)
+
+    def discard(self, view: memoryview) -> None:
+        """Give the whole pages in what `view` returned back to the host; they read as zeroes afterwards."""
+        start = ctypes.addressof(ctypes.c_char.from_buffer(view)) - self.host_address
+        first = -(-start // PAGE_SIZE) * PAGE_SIZE
+        end = (start + len(view)) // PAGE_SIZE * PAGE_SIZE
+        if first < end:
+            self._punch(first, end - first)
+
+    def _punch(self, offset: int, length: int) -> None:
         libc = ctypes.CDLL(None, use_errno=True)
         flags = _FALLOC_FL_KEEP_SIZE | _FALLOC_FL_PUNCH_HOLE
-        if libc.fallocate64(self.fd, flags, ctypes.c_int64(0), ctypes.c_int64(self.size)) != 0:
+        if libc.fallocate64(self.fd, flags, ctypes.c_int64(offset), ctypes.c_int64(length)) != 0:
             number = ctypes.get_errno()
             raise GuestMemoryError(f"cannot clear guest memory: {os.strerror(number)}")
