@@ -14,7 +14,6 @@ from kvmctl.driver.monitor import Monitor, MonitorClosed
 from kvmctl.driver.rpc import Connection, ErrorCode
 from kvmctl.driver.store import uuid_of
 from kvmctl.driver.vmprocess import VmProcess
-from kvmctl.host.cgroup import Scope
 
 
 @dataclass(slots=True)
@@ -22,8 +21,6 @@ class Run:
     """One life of a guest, from the start of its process to the end."""
 
     process: VmProcess
-    scope: Scope
-    """Its control groups, as far as there are any."""
     monitor: Monitor | None = None
     destroying: bool = False
     panicked: bool = False
