@@ -11,7 +11,7 @@ class.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import Any
 
 from kvmctl.domain.codecs import TEXT, ValueCodec
@@ -28,19 +28,22 @@ class Value:
 
 @dataclass(frozen=True, slots=True)
 class Size:
-    """An element with a number and the attribute ``unit``: bytes."""
+    """An element, or an attribute, with a number, and with the attribute ``unit`` beside it: bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """The attribute ``unit`` of a size that is an attribute: read and written with it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """An empty element: whether it is there."""
 
 
 @dataclass(frozen=True, slots=True)
 class Verbatim:
     """An element that is kept as it is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Flags:
-    """An element of empty elements: the tuple of their names."""
-
-    names: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +56,11 @@ class Nested:
     """Paths of the class that this element does not have."""
     optional: frozenset[str] = frozenset()
     """Paths that the class requires and this element does not."""
+    group: bool = False
+    """Whether an element with nothing inside says the same as none, and is not written."""
 
 
-Content = Value | Size | Verbatim | Flags | Nested
+Content = Value | Size | Unit | Presence | Verbatim | Nested
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,16 +137,21 @@ def size(path: str, *, default: Any = MISSING) -> Any:
     return _bind(path, Size(), default)
 
 
+def presence(path: str) -> Any:
+    return _bind(path, Presence(), False)
+
+
 def verbatim(path: str) -> Any:
     return _bind(path, Verbatim(), None)
 
 
-def flags(path: str, *names: str) -> Any:
-    return _bind(path, Flags(names), ())
-
-
 def one(path: str, cls: type[Any], *, default: Any = MISSING, stated: bool = False) -> Any:
     return _bind(path, Nested(cls), default, stated=stated)
+
+
+def group(path: str, cls: type[Any]) -> Any:
+    """An element that is only the place of what is inside: the field is never None."""
+    return _bind(path, Nested(cls, group=True), cls())
 
 
 def many(
@@ -186,6 +196,9 @@ def _place(top: Shape, path: str, bound: Bound) -> None:
         shape = _child(shape, name)
     if last.startswith("@"):
         shape.attributes[last[1:]] = bound
+        if isinstance(bound.content, Size):
+            unit = replace(bound.binding, content=Unit(), required=False)
+            shape.attributes["unit"] = replace(bound, binding=unit)
     elif last == ".":
         shape.text = bound
     elif isinstance(bound.content, Value):
@@ -224,9 +237,7 @@ def _collect(shape: Shape, path: str, places: dict[str, Content | None]) -> None
         match child.content:
             case Size():
                 places[f"{inside}/@unit"] = child.content
-            case Flags(names):
-                places.update((f"{inside}/{flag}", None) for flag in names)
-            case Nested(cls, _, without, _):
+            case Nested(cls, _, without):
                 _collect(shape_of(cls, without), inside, places)
             case _:
                 pass

@@ -7,7 +7,17 @@ from typing import Any
 from lxml import etree
 
 from kvmctl.domain import refusal
-from kvmctl.domain.binding import Bound, Flags, Nested, Shape, Size, Value, Verbatim, shape_of
+from kvmctl.domain.binding import (
+    Bound,
+    Nested,
+    Presence,
+    Shape,
+    Size,
+    Unit,
+    Value,
+    Verbatim,
+    shape_of,
+)
 from kvmctl.domain.codecs import BadValueError
 from kvmctl.domain.errors import ErrorKind
 from kvmctl.domain.refusal import Place
@@ -59,7 +69,13 @@ class Reader:
             bound = shape.attributes.get(str(tag))
             if bound is None:
                 raise refusal.refused_name(here, str(tag), [*shape.attributes])
-            values[bound.name] = _value(bound, str(text), here)
+            match bound.content:
+                case Size():
+                    values[bound.name] = _size(bound, str(text), element, here, place)
+                case Unit():
+                    pass
+                case _:
+                    values[bound.name] = _value(bound, str(text), here)
         if shape.text is not None:
             own_text = _only_text(element, place)
             # libvirt takes an empty element for an absent one.
@@ -94,29 +110,30 @@ class Reader:
             case Nested():
                 return self._object(bound.content, element, place)
             case Size():
-                return self._size(bound, element, place)
-            case Flags(names):
-                shape = Shape({}, {name: Shape({}, {}) for name in names})
-                self._element(shape, element, place, {})
-                return tuple(name for name in names if element.find(name) is not None)
+                self._lines[place.path] = place.line
+                for tag in element.attrib:
+                    if tag != "unit":
+                        raise refusal.refused_name(place.attribute(element, str(tag)), str(tag), ["unit"])
+                return _size(bound, _only_text(element, place), element, place, place)
+            case Presence():
+                self._element(Shape({}, {}), element, place, {})
+                return True
             case Verbatim():
                 self._lines[place.path] = place.line
                 return etree.tostring(element, encoding="unicode", with_tail=False)
-            case Value():
+            case Value() | Unit():
                 raise TypeError(f"'{bound.name}' is bound to an element's text")
 
-    def _size(self, bound: Bound, element: etree._Element, place: Place) -> int:
-        self._lines[place.path] = place.line
-        for tag in element.attrib:
-            if tag != "unit":
-                raise refusal.refused_name(place.attribute(element, str(tag)), str(tag), ["unit"])
-        number, unit = _only_text(element, place), element.get("unit")
-        try:
-            return parse_size(number, unit)
-        except BadValueError as error:
-            if error.kind is ErrorKind.INVALID_ARG:
-                place, number = place.attribute(element, "unit"), unit or ""
-            raise refusal.refused_value(place, bound, number, error) from error
+
+def _size(bound: Bound, number: str, element: etree._Element, place: Place, owner: Place) -> int:
+    """``place`` is the number's, ``owner`` that of the element with the unit."""
+    unit = element.get("unit")
+    try:
+        return parse_size(number, unit)
+    except BadValueError as error:
+        if error.kind is ErrorKind.INVALID_ARG:
+            place, number = owner.attribute(element, "unit"), unit or ""
+        raise refusal.refused_value(place, bound, number, error) from error
 
 
 def _value(bound: Bound, text: str, place: Place) -> Any:

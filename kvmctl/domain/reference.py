@@ -9,8 +9,30 @@ from dataclasses import MISSING, Field, fields
 from typing import Any
 
 from kvmctl.domain.advice import advice
-from kvmctl.domain.binding import Binding, Bound, Flags, Nested, Shape, Size, Value, known_places, shape_of
-from kvmctl.domain.codecs import Choice, Switch, Text, Unsigned, Uuid, ValueCodec
+from kvmctl.domain.binding import (
+    Binding,
+    Bound,
+    Nested,
+    Presence,
+    Shape,
+    Size,
+    Unit,
+    Value,
+    known_places,
+    shape_of,
+)
+from kvmctl.domain.codecs import (
+    Adjustment,
+    Choice,
+    Hex,
+    Signed,
+    Switch,
+    Text,
+    Unsigned,
+    Uuid,
+    ValueCodec,
+)
+from kvmctl.domain.cpuset import CpuSet
 from kvmctl.domain.known import known_paths
 from kvmctl.domain.model import Domain
 from kvmctl.domain.names import NAMESPACE
@@ -120,7 +142,7 @@ def _supported(shape: Shape, cls: type[Any], path: str, nested: Nested | None = 
             yield from _supported(child, cls, inside, nested)
             continue
         match child.content:
-            case Nested(inner, many, without, _):
+            case Nested(inner, many, without):
                 held = shape_of(inner, without)
                 if held.text is None and (many or not held.bounds()):
                     yield _item(
@@ -149,8 +171,10 @@ def _content(binding: Binding) -> str:
             return _codec(codec)
         case Size():
             return "a number, in the unit that the attribute unit names, KiB without one"
-        case Flags(names):
-            return f"any of the empty elements {', '.join(names)}"
+        case Unit():
+            return "the unit of the number beside it, KiB when absent"
+        case Presence():
+            return "empty, says something by being there"
         case _:
             return "kept as it is"
 
@@ -159,8 +183,16 @@ def _codec(codec: ValueCodec) -> str:
     match codec:
         case Choice(words):
             return " or ".join(words)
-        case Unsigned(limit):
-            return f"a number from 0 to {limit}"
+        case Unsigned(limit, least):
+            return f"a number from {least} to {limit}"
+        case Hex(_, limit):
+            return f"a number from 0 to {limit:#x}"
+        case Signed(least, limit):
+            return f"a number from {least} to {limit}"
+        case Adjustment():
+            return "seconds, or reset"
+        case CpuSet():
+            return "numbers, ranges and exclusions as 0-3,^2,8"
         case Switch(on, off):
             return f"{on} or {off}"
         case Uuid():

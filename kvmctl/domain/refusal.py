@@ -69,7 +69,8 @@ def refused_name(place: Place, tag: str, allowed: list[str]) -> DomainError:
 def refused_value(place: Place, bound: Bound, text: str, error: BadValueError) -> DomainError:
     choice = isinstance(bound.content, Value) and isinstance(bound.content.codec, Choice)
     subject = f"value '{quoted(text)}' of {place.subject}"
-    if known.is_known_word(place.names, text) or (choice and known.takes_any_text(place.names)):
+    known_text = known.is_known_word(place.names, text) or (choice and known.takes_any_text(place.names))
+    if known_text or error.kind is ErrorKind.CONFIG_UNSUPPORTED:
         return _unsupported(place, subject, advice(place.names) or f"expected {error.expected}")
     return place.error(error.kind, f"{subject} is not valid {place}: expected {error.expected}")
 

@@ -4,7 +4,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from kvmctl.domain.binding import Bound, Flags, Nested, Shape, Size, Value, Verbatim, shape_of
+from kvmctl.domain.binding import (
+    Bound,
+    Nested,
+    Presence,
+    Shape,
+    Size,
+    Unit,
+    Value,
+    Verbatim,
+    shape_of,
+)
 from kvmctl.domain.names import NAMESPACE, PREFIX, prefixed
 from kvmctl.domain.units import whole_kib
 
@@ -77,9 +87,18 @@ def _fill(node: Node, value: Any, shape: Shape, live: bool) -> None:
 
 
 def _text(bound: Bound, value: Any, live: bool) -> str | None:
-    content = bound.content
     item = _item(bound, value, live)
-    return None if item is None or not isinstance(content, Value) else content.codec.format(item)
+    if item is None:
+        return None
+    match bound.content:
+        case Value(codec):
+            return codec.format(item)
+        case Size():
+            return str(whole_kib(item))
+        case Unit():
+            return "KiB"
+        case _:
+            return None
 
 
 def _item(bound: Bound, value: Any, live: bool) -> Any:
@@ -91,20 +110,21 @@ def _contents(name: str, bound: Bound, value: Any, live: bool) -> "list[Node | s
     if item is None:
         return []
     match bound.content:
-        case Nested(cls, many, without, _):
+        case Nested(cls, many, without):
             shape = shape_of(cls, without)
             nodes = [_object(name, one, shape, live) for one in (item if many else (item,))]
+            if bound.content.group and nodes[0].empty:
+                return []
             for node in nodes:
                 node.open = not node.attributes and bool(shape.children)
             return [*nodes]
         case Size():
             return [Node(name, {"unit": "KiB"}, str(whole_kib(item)))]
-        case Flags(names):
-            present = [Node(flag) for flag in names if flag in item]
-            return [Node(name, children=[*present])] if present else []
+        case Presence():
+            return [Node(name)] if item else []
         case Verbatim():
             return [str(item)]
-        case Value():
+        case Value() | Unit():
             raise TypeError(f"'{bound.name}' is bound to an element's text")
 
 

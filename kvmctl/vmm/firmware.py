@@ -26,7 +26,7 @@ _PCI: Final = acpi.PciRoot(
 
 
 def has_acpi(domain: Domain) -> bool:
-    return "acpi" in domain.features
+    return domain.features.acpi
 
 
 def has_pci(domain: Domain) -> bool:

@@ -47,7 +47,7 @@ lines &amp; more</description>
     <vcpusched vcpus='0-1' scheduler='fifo' priority='1'/>
   </cputune>
   <numatune>
-    <memory mode='strict' placement='static' nodeset='0'/>
+    <memory mode='strict' nodeset='0'/>
     <memnode cellid='0' mode='preferred' nodeset='0-1'/>
   </numatune>
   <resource>

@@ -7,23 +7,31 @@ from kvmctl.domain.errors import Finding
 from kvmctl.domain.meaning import (
     boot,
     chardevs,
+    clock,
     controllers,
+    cpu,
     disks,
     identity,
     interfaces,
     objects,
+    others,
     resources,
+    tuning,
 )
 from kvmctl.domain.model import Domain
 
 _CHECKS: Final[tuple[Callable[[Domain], Iterator[Finding]], ...]] = (
     identity.check,
     resources.check,
+    cpu.check,
+    tuning.check,
     boot.check,
+    clock.check,
     chardevs.check,
     controllers.check,
     disks.check,
     interfaces.check,
+    others.check,
     objects.check,
 )
 

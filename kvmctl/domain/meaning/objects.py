@@ -5,7 +5,7 @@ from typing import Any
 
 from lxml import etree
 
-from kvmctl.domain.binding import Bound, Flags, Nested, Shape, Value, shape_of
+from kvmctl.domain.binding import Bound, Nested, Shape, Value, shape_of
 from kvmctl.domain.errors import DomainError, ErrorKind, Finding
 from kvmctl.domain.meaning.places import numbered
 from kvmctl.domain.model import Domain
@@ -42,9 +42,6 @@ def _object_texts(value: Any, shape: Shape, path: str) -> Iterator[Finding]:
             nested = shape_of(child.content.cls, child.content.without)
             for index, one in enumerate(items):
                 yield from _object_texts(one, nested, numbered(inside, index))
-        elif isinstance(child.content, Flags):
-            for flag in set(getattr(value, child.name)).difference(child.content.names):
-                yield Finding(ErrorKind.INVALID_ARG, f"unknown {name} '{flag}'", inside)
 
 
 def _bound_text(value: Any, bound: Bound, path: str) -> Iterator[Finding]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from kvmctl.domain.errors import ErrorKind, Finding
+from kvmctl.domain.meaning.places import numbered
 from kvmctl.domain.model import Domain
 from kvmctl.domain.units import LARGEST_SIZE
 
@@ -36,3 +37,26 @@ def _vcpus(domain: Domain) -> Iterator[Finding]:
     if current is not None and not 1 <= current <= domain.vcpus:
         message = f"{current} current vCPUs are not within 1 to the maximum of {domain.vcpus}"
         yield Finding(ErrorKind.XML_ERROR, message, "/domain/vcpu/@current")
+    yield from _states(domain)
+
+
+def _states(domain: Domain) -> Iterator[Finding]:
+    """libvirt's rules, and one of ours: the vCPUs that are there at the start are the first ones."""
+    states = {state.id: state for state in domain.vcpu_states}
+    path = "/domain/vcpus"
+    if len(states) != len(domain.vcpu_states):
+        yield Finding(ErrorKind.XML_ERROR, "a vCPU is listed twice in <vcpus>", path)
+    for index, state in enumerate(domain.vcpu_states):
+        here = numbered(f"{path}/vcpu", index)
+        if state.id >= domain.vcpus:
+            message = f"vcpu id '{state.id}' is out of range of maximum vcpu count"
+            yield Finding(ErrorKind.XML_ERROR, message, f"{here}/@id")
+        if not state.enabled and state.hotpluggable is False:
+            message = f"vcpu '{state.id}' is both offline and not hotpluggable"
+            yield Finding(ErrorKind.CONFIG_UNSUPPORTED, message, f"{here}/@hotpluggable")
+        current = domain.vcpus if domain.vcpus_current is None else domain.vcpus_current
+        if state.id < domain.vcpus and state.enabled != (state.id < current):
+            message = (
+                f"the first {current} vCPUs are enabled, the others not: vCPU {state.id} says otherwise"
+            )
+            yield Finding(ErrorKind.CONFIG_UNSUPPORTED, message, f"{here}/@enabled")

@@ -1,9 +1,18 @@
 """formatdomain, "Operating system booting"."""
 
+import re
 from dataclasses import dataclass
 
 from kvmctl.domain.binding import value
-from kvmctl.domain.codecs import ABSOLUTE_PATH, TEXT, choice
+from kvmctl.domain.codecs import ABSOLUTE_PATH, TEXT, Text, choice
+from kvmctl.domain.errors import ErrorKind
+
+_MACHINE = Text(
+    "'pc', 'pc-i440fx-N.N', 'microvm' or 'kvmctl'",
+    re.compile(r"pc|pc-(i440fx-)?[0-9]+\.[0-9]+|microvm|kvmctl"),
+    ErrorKind.CONFIG_UNSUPPORTED,
+)
+"""All names of the PC mean the same machine, and are kept as they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -12,7 +21,7 @@ class Os:
 
     type: str = value("type", choice("hvm"), default="hvm", stated=True)
     arch: str = value("type/@arch", choice("x86_64"), default="x86_64")
-    machine: str | None = value("type/@machine", choice("pc", "kvmctl"), default=None)
+    machine: str | None = value("type/@machine", _MACHINE, default=None)
     kernel: str | None = value("kernel", ABSOLUTE_PATH, default=None)
     initrd: str | None = value("initrd", ABSOLUTE_PATH, default=None)
     cmdline: str | None = value("cmdline", TEXT, default=None)
