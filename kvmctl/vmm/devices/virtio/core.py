@@ -16,6 +16,7 @@ from kvmctl.vmm.devices.virtio.device import (
     BackendDevice,
     Configurable,
     DeviceFailed,
+    Resettable,
 )
 from kvmctl.vmm.devices.virtio.queue import MAX_SIZE, QueueError, QueueLayout, SplitQueue
 from kvmctl.vmm.devices.virtio.served import ServedQueue
@@ -267,6 +268,8 @@ class VirtioCore:
     def stop(self) -> None:
         """Back to the state after reset; returns when no thread touches guest memory."""
         self._halt()
+        if isinstance(self.device, Resettable):
+            self.device.reset()
         for setup in self.queues:
             setup.reset()
         self._status = 0

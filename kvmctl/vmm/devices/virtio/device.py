@@ -47,6 +47,14 @@ class VirtioDevice(Protocol):
 
 
 @runtime_checkable
+class Resettable(Protocol):
+    """A device with a state that outlasts a pause, and that a reset by the driver ends."""
+
+    def reset(self) -> None:
+        """After its queues have stopped."""
+
+
+@runtime_checkable
 class Configurable(Protocol):
     """A device with fields in its configuration space that the driver writes."""
 
