@@ -34,6 +34,7 @@ class RunState(Enum):
     PAUSED = "paused"
     SHUTDOWN = "shutdown"
     INTERNAL_ERROR = "internal-error"
+    IO_ERROR = "io-error"
     GUEST_PANICKED = "guest-panicked"
 
 
@@ -126,6 +127,10 @@ class Lifecycle:
         else:
             self._emit("SHUTDOWN", {"guest": True, "reason": _REASONS[event]})
             self._end(EXIT_CRASHED if crashed else EXIT_ORDERLY)
+        if event is GuestEvent.IO_ERROR:
+            if self.state is RunState.RUNNING:
+                self._rest(RunState.IO_ERROR)
+            return
 
     def _restart(self, reason: str) -> None:
         running = self.state is RunState.RUNNING

@@ -52,6 +52,7 @@ class GuestEvent(Enum):
     RESET = "reset"
     CRASH = "crash"
     INTERNAL_ERROR = "internal error"
+    IO_ERROR = "I/O error"
 
 
 _POWER_EVENTS: Final = {
@@ -104,6 +105,7 @@ class Machine:
         self._devices: list[Device] = []
         self._event: GuestEvent | None = None
         self._power_on: tuple[ChipState, list[VcpuState]] | None = None
+        self._io_failed = False
         self._vm = self._create_vm()
 
     def _create_vm(self) -> Vm:
@@ -221,14 +223,17 @@ class Machine:
 
     def _stand_still(self) -> None:
         self._gate.wait_parked(_STOP_SECONDS)
-        with self.bus.lock:
-            for device in self._devices:
-                if isinstance(device, Pausable):
-                    device.pause()
+        for device in self._devices:
+            if isinstance(device, Pausable):
+                device.pause()
 
     def take_event(self) -> GuestEvent | None:
         """What made the guest stop by itself, once; the machine stands still when this returns it."""
         if self._event is not None:
+        elif self._io_failed:
+            self._io_failed = False
+            self.pause()
+            return GuestEvent.IO_ERROR
             self._stand_still()
         with self.bus.lock:
             event, self._event = self._event, None
@@ -264,7 +269,12 @@ class Machine:
     # what devices and vCPUs report, on vCPU threads
 
     def _power(self, request: PowerRequest) -> None:
-        self._stop_for(_POWER_EVENTS[request])
+        if request is PowerRequest.IO_ERROR:
+            # On a queue's thread, which somebody with the devices' lock may be waiting for.
+            self._io_failed = True
+            self._on_event()
+        else:
+            self._stop_for(_POWER_EVENTS[request])
 
     def _stop_for(self, event: GuestEvent) -> None:
         """No guest instruction is to follow the one that ended the guest; the first event counts."""

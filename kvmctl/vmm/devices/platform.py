@@ -19,11 +19,13 @@ if TYPE_CHECKING:
 
 
 class PowerRequest(Enum):
-    """What the guest can ask of the machine through a device."""
+    """What the guest can ask of the machine through a device, or a device on its behalf."""
 
     POWEROFF = "poweroff"
     RESET = "reset"
     CRASH = "crash"
+    IO_ERROR = "I/O error"
+    """Any thread may ask for this one."""
 
 
 class Device(Protocol):

@@ -22,7 +22,7 @@ def split(buffers: Sequence[memoryview], length: int) -> tuple[list[memoryview],
     return first, []
 
 
-def scatter(buffers: Sequence[memoryview], data: bytes) -> int:
+def scatter(buffers: Sequence[memoryview], data: bytes | memoryview) -> int:
     """Fill the buffers from their start; how many bytes fitted."""
     done = 0
     for buffer in buffers:

@@ -1,0 +1,1 @@
+"""Devices whose virtqueues another process (vhost-user) or the host's kernel (vhost) serves."""
