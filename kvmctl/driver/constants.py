@@ -168,6 +168,49 @@ class CrashedDetail(IntEnum):
     PANICKED = 0
 
 
+class WatchdogAction(IntEnum):
+    """virDomainEventWatchdogAction"""
+
+    NONE = 0
+    PAUSE = 1
+    RESET = 2
+    POWEROFF = 3
+    SHUTDOWN = 4
+    DEBUG = 5
+    INJECTNMI = 6
+
+
+class DiskError(IntEnum):
+    """virDomainDiskErrorCode"""
+
+    NONE = 0
+    UNSPEC = 1
+    NO_SPACE = 2
+
+
+class IoErrorAction(IntEnum):
+    """virDomainEventIOErrorAction"""
+
+    NONE = 0
+    PAUSE = 1
+    REPORT = 2
+
+
+class AgentState(IntEnum):
+    """virConnectDomainEventAgentLifecycleState"""
+
+    CONNECTED = 1
+    DISCONNECTED = 2
+
+
+class AgentReason(IntEnum):
+    """virConnectDomainEventAgentLifecycleReason"""
+
+    UNKNOWN = 0
+    DOMAIN_STARTED = 1
+    CHANNEL = 2
+
+
 class CreateFlags(IntFlag):
     """virDomainCreateFlags"""
 
@@ -227,6 +270,14 @@ class VcpuFlags(IntFlag):
     MAXIMUM = 1 << 2
     GUEST = 1 << 3
     HOTPLUGGABLE = 1 << 4
+
+
+class MemoryFlags(IntFlag):
+    """virDomainMemoryModFlags"""
+
+    LIVE = 1 << 0
+    CONFIG = 1 << 1
+    MAXIMUM = 1 << 2
 
 
 class ConsoleFlags(IntFlag):

@@ -1,13 +1,13 @@
 """The domain object: what the driver knows of one domain, running or not."""
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any
 from uuid import UUID
 
 from kvmctl.domain import Domain, inactive
-from kvmctl.driver.constants import PausedReason, RunningReason, ShutoffReason, State
+from kvmctl.driver.constants import AffectFlags, DiskError, PausedReason, RunningReason, ShutoffReason, State
 from kvmctl.driver.errors import failure, not_running
 from kvmctl.driver.jobs import JobLock
 from kvmctl.driver.monitor import Monitor, MonitorClosed
@@ -33,6 +33,11 @@ class Run:
     owner: Connection | None = None
     watcher: asyncio.Task[None] | None = None
     reboot: asyncio.Task[None] | None = None
+    disk_errors: dict[str, DiskError] = field(default_factory=dict)
+    """The last error of each disk since the guest was resumed, by target."""
+    agent_lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+    agent_seconds: float | None = None
+    """How long the guest agent may take for an answer; None: for ever, as by default in libvirt."""
     known_commands: frozenset[str] | None = None
     vcpu_threads: dict[int, int] | None = None
 
@@ -107,6 +112,28 @@ class DomainObject:
         if monitor is None:
             raise failure(ErrorCode.OPERATION_FAILED, f"the monitor of domain '{self.name}' does not answer")
         return monitor
+
+    def affected(self, flags: int) -> tuple[bool, bool]:
+        """Whether a change is for the live and for the persistent definition
+        (virDomainModificationImpact)."""
+        wanted = AffectFlags(flags & (AffectFlags.LIVE | AffectFlags.CONFIG))
+        if not wanted:
+            return (True, False) if self.active else (False, True)
+        if AffectFlags.LIVE in wanted:
+            self.require_run()
+        if AffectFlags.CONFIG in wanted and not self.persistent:
+            raise failure(ErrorCode.OPERATION_INVALID, "transient domains do not have any persistent config")
+        return AffectFlags.LIVE in wanted, AffectFlags.CONFIG in wanted
+
+    def queried(self, flags: int) -> Domain:
+        """The definition that a query is about, which is one of the two."""
+        if flags & AffectFlags.LIVE and flags & AffectFlags.CONFIG:
+            raise failure(
+                ErrorCode.INVALID_ARG,
+                "flags 'VIR_DOMAIN_AFFECT_LIVE' and 'VIR_DOMAIN_AFFECT_CONFIG' are mutually exclusive",
+            )
+        _live, config = self.affected(flags)
+        return self.inactive_definition if config else self.definition
 
     async def execute(self, command: str, **arguments: object) -> Any:
         """Run a QMP command of the guest's VMM."""

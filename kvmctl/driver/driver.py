@@ -6,7 +6,7 @@ import logging
 from uuid import UUID
 
 from kvmctl.driver.console import Consoles
-from kvmctl.driver.constants import AffectFlags, CreateFlags
+from kvmctl.driver.constants import CreateFlags
 from kvmctl.driver.domain import DomainObject
 from kvmctl.driver.errors import failure
 from kvmctl.driver.events import EventHub
@@ -48,20 +48,11 @@ class Driver:
         return self.inventory.by_uuid(UUID(bytes=reference.uuid), reference.name)
 
     def affected(self, domain: DomainObject, flags: int) -> tuple[bool, bool]:
-        """Whether a change is for the live and for the persistent definition
-        (virDomainModificationImpact)."""
-        wanted = AffectFlags(flags) & (AffectFlags.LIVE | AffectFlags.CONFIG)
-        if not wanted:
-            return (True, False) if domain.active else (False, True)
-        if AffectFlags.LIVE in wanted:
-            domain.require_run()
-        if AffectFlags.CONFIG in wanted and not domain.persistent:
-            raise failure(ErrorCode.OPERATION_INVALID, "transient domains do not have any persistent config")
-        return AffectFlags.LIVE in wanted, AffectFlags.CONFIG in wanted
+        return domain.affected(flags)
 
     def affects_config(self, domain: DomainObject, flags: int) -> bool:
         """For queries, which are about one of the two."""
-        live, config = self.affected(domain, flags)
+        live, config = domain.affected(flags)
         if live and config:
             raise failure(ErrorCode.INVALID_ARG, "flags LIVE and CONFIG are mutually exclusive for a query")
         return config

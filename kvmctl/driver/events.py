@@ -10,15 +10,25 @@ number
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from functools import partial
 from typing import Any
 from uuid import UUID
 
-from kvmctl.driver.constants import EventId, LifecycleEvent, MetadataType
+from kvmctl.driver.constants import (
+    AgentReason,
+    AgentState,
+    EventId,
+    IoErrorAction,
+    LifecycleEvent,
+    MetadataType,
+    WatchdogAction,
+)
 from kvmctl.driver.domain import DomainObject
 from kvmctl.driver.rpc import Connection, Procedure, types
+from kvmctl.driver.rpc.types.params import TypedParam
 
 log = logging.getLogger(__name__)
 
@@ -103,45 +113,130 @@ class EventHub:
 
     def lifecycle(self, domain: DomainObject, event: LifecycleEvent, detail: IntEnum) -> None:
         log.info("domain %s: %s (%s)", domain.name, event.name.lower(), detail.name.lower())
-        message = types.DomainEventLifecycleMsg(dom=wire_domain(domain), event=int(event), detail=int(detail))
-        self._queue.put_nowait(
-            _Message(
-                EventId.LIFECYCLE,
-                domain.uuid,
-                (Procedure.DOMAIN_EVENT_LIFECYCLE, message),
-                (
-                    Procedure.DOMAIN_EVENT_CALLBACK_LIFECYCLE,
-                    lambda number: types.DomainEventCallbackLifecycleMsg(callback_id=number, msg=message),
-                ),
-            )
+        self._tell(
+            domain,
+            EventId.LIFECYCLE,
+            types.DomainEventLifecycleMsg(dom=wire_domain(domain), event=int(event), detail=int(detail)),
+            types.DomainEventCallbackLifecycleMsg,
         )
 
     def reboot(self, domain: DomainObject) -> None:
         message = types.DomainEventRebootMsg(dom=wire_domain(domain))
-        self._queue.put_nowait(
-            _Message(
-                EventId.REBOOT,
-                domain.uuid,
-                (Procedure.DOMAIN_EVENT_REBOOT, message),
-                (
-                    Procedure.DOMAIN_EVENT_CALLBACK_REBOOT,
-                    lambda number: types.DomainEventCallbackRebootMsg(callback_id=number, msg=message),
-                ),
-            )
+        self._tell(domain, EventId.REBOOT, message, types.DomainEventCallbackRebootMsg)
+
+    def rtc_change(self, domain: DomainObject, offset: int) -> None:
+        """The guest has set its clock; seconds from UTC."""
+        message = types.DomainEventRtcChangeMsg(dom=wire_domain(domain), offset=offset)
+        self._tell(domain, EventId.RTC_CHANGE, message, types.DomainEventCallbackRtcChangeMsg)
+
+    def watchdog(self, domain: DomainObject, action: WatchdogAction) -> None:
+        message = types.DomainEventWatchdogMsg(dom=wire_domain(domain), action=int(action))
+        self._tell(domain, EventId.WATCHDOG, message, types.DomainEventCallbackWatchdogMsg)
+
+    def io_error(
+        self, domain: DomainObject, path: str, alias: str, action: IoErrorAction, reason: str
+    ) -> None:
+        """Two events: the second one, of newer clients, says why."""
+        plain = types.DomainEventIoErrorMsg(
+            dom=wire_domain(domain), src_path=path, dev_alias=alias, action=int(action)
+        )
+        self._tell(domain, EventId.IO_ERROR, plain, types.DomainEventCallbackIoErrorMsg)
+        why = types.DomainEventIoErrorReasonMsg(
+            dom=wire_domain(domain), src_path=path, dev_alias=alias, action=int(action), reason=reason
+        )
+        self._tell(domain, EventId.IO_ERROR_REASON, why, types.DomainEventCallbackIoErrorReasonMsg)
+
+    def control_error(self, domain: DomainObject) -> None:
+        """The guest's monitor cannot be talked to any more."""
+        message = types.DomainEventControlErrorMsg(dom=wire_domain(domain))
+        self._tell(domain, EventId.CONTROL_ERROR, message, types.DomainEventCallbackControlErrorMsg)
+
+    def balloon_change(self, domain: DomainObject, kib: int) -> None:
+        message = types.DomainEventBalloonChangeMsg(dom=wire_domain(domain), actual=kib)
+        self._tell(domain, EventId.BALLOON_CHANGE, message, types.DomainEventCallbackBalloonChangeMsg)
+
+    def device_removed(self, domain: DomainObject, alias: str) -> None:
+        message = types.DomainEventDeviceRemovedMsg(dom=wire_domain(domain), dev_alias=alias)
+        self._tell(domain, EventId.DEVICE_REMOVED, message, types.DomainEventCallbackDeviceRemovedMsg)
+
+    # Those that came after the old registration
+
+    def device_added(self, domain: DomainObject, alias: str) -> None:
+        self._tell_callbacks(
+            domain,
+            EventId.DEVICE_ADDED,
+            partial(types.DomainEventCallbackDeviceAddedMsg, dom=wire_domain(domain), dev_alias=alias),
         )
 
-    def metadata_change(self, domain: DomainObject, kind: MetadataType) -> None:
-        dom = wire_domain(domain)
-        self._queue.put_nowait(
-            _Message(
-                EventId.METADATA_CHANGE,
-                domain.uuid,
-                None,
-                (
-                    Procedure.DOMAIN_EVENT_CALLBACK_METADATA_CHANGE,
-                    lambda number: types.DomainEventCallbackMetadataChangeMsg(
-                        callback_id=number, dom=dom, type=int(kind), nsuri=None
-                    ),
-                ),
-            )
+    def tunable(self, domain: DomainObject, params: Sequence[TypedParam]) -> None:
+        self._tell_callbacks(
+            domain,
+            EventId.TUNABLE,
+            partial(types.DomainEventCallbackTunableMsg, dom=wire_domain(domain), params=tuple(params)),
         )
+
+    def agent_lifecycle(self, domain: DomainObject, state: AgentState, reason: AgentReason) -> None:
+        self._tell_callbacks(
+            domain,
+            EventId.AGENT_LIFECYCLE,
+            partial(
+                types.DomainEventCallbackAgentLifecycleMsg,
+                dom=wire_domain(domain),
+                state=int(state),
+                reason=int(reason),
+            ),
+        )
+
+    def metadata_change(self, domain: DomainObject, kind: MetadataType, uri: str | None = None) -> None:
+        self._tell_callbacks(
+            domain,
+            EventId.METADATA_CHANGE,
+            partial(
+                types.DomainEventCallbackMetadataChangeMsg,
+                dom=wire_domain(domain),
+                type=int(kind),
+                nsuri=uri,
+            ),
+        )
+
+    def block_threshold(
+        self, domain: DomainObject, device: str, path: str | None, threshold: int, excess: int
+    ) -> None:
+        self._tell_callbacks(
+            domain,
+            EventId.BLOCK_THRESHOLD,
+            partial(
+                types.DomainEventBlockThresholdMsg,
+                dom=wire_domain(domain),
+                dev=device,
+                path=path,
+                threshold=threshold,
+                excess=excess,
+            ),
+        )
+
+    def _tell(self, domain: DomainObject, event: EventId, message: Any, wrapper: Callable[..., Any]) -> None:
+        old = Procedure[f"DOMAIN_EVENT_{event.name}"]
+        new = Procedure[f"DOMAIN_EVENT_CALLBACK_{event.name}"]
+        self._queue.put_nowait(
+            _Message(event, domain.uuid, (old, message), (new, partial(_wrapped, wrapper, message)))
+        )
+
+    def _tell_callbacks(self, domain: DomainObject, event: EventId, make: Callable[..., Any]) -> None:
+        procedure = _CALLBACK_PROCEDURES[event]
+        self._queue.put_nowait(
+            _Message(event, domain.uuid, None, (procedure, lambda number: make(callback_id=number)))
+        )
+
+
+def _wrapped(wrapper: Callable[..., Any], message: Any, number: int) -> Any:
+    return wrapper(callback_id=number, msg=message)
+
+
+_CALLBACK_PROCEDURES = {
+    EventId.DEVICE_ADDED: Procedure.DOMAIN_EVENT_CALLBACK_DEVICE_ADDED,
+    EventId.TUNABLE: Procedure.DOMAIN_EVENT_CALLBACK_TUNABLE,
+    EventId.AGENT_LIFECYCLE: Procedure.DOMAIN_EVENT_CALLBACK_AGENT_LIFECYCLE,
+    EventId.METADATA_CHANGE: Procedure.DOMAIN_EVENT_CALLBACK_METADATA_CHANGE,
+    EventId.BLOCK_THRESHOLD: Procedure.DOMAIN_EVENT_BLOCK_THRESHOLD,
+}

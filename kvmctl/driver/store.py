@@ -48,6 +48,12 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
+def remove_unfinished(directory: Path) -> None:
+    """What a daemon left that died in the middle of writing."""
+    for path in directory.glob(f"{_NEW}*"):
+        path.unlink(missing_ok=True)
+
+
 def check_name(name: str) -> None:
     """A domain's name is also its files' name."""
     if "/" in name:
@@ -83,8 +89,7 @@ class Store:
     def clean_up(self) -> None:
         """Remove what a daemon left that died in the middle of writing."""
         for directory in (self.paths.definitions, self.paths.run):
-            for path in directory.glob(f"{_NEW}*"):
-                path.unlink(missing_ok=True)
+            remove_unfinished(directory)
         try:
             self._finish_rename()
         except OSError as error:

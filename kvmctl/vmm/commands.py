@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
 from kvmctl.vmm.chardev import FdChardev
 from kvmctl.vmm.control import QmpServer
@@ -14,6 +14,9 @@ from kvmctl.vmm.qmp import Command, Handler, QmpError
 
 if TYPE_CHECKING:
     from kvmctl.domain import Domain
+
+# ShutdownAction of set-action
+_SHUTDOWN_ACTIONS: Final = {"poweroff": "destroy", "pause": "preserve"}
 
 
 def register(
@@ -53,11 +56,20 @@ def register(
             for chardev in chardevs
         ]
 
+    def set_action(arguments: Mapping[str, object]) -> None:
+        action = arguments.get("shutdown")
+        if action is not None:
+            if action not in _SHUTDOWN_ACTIONS:
+                raise QmpError(f"Invalid parameter '{action}'")
+            lifecycle.set_power_off(_SHUTDOWN_ACTIONS[str(action)])
+
+    server.commands["set-action"] = Command(set_action, frozenset({"shutdown"}))
     commands: dict[str, Callable[[], object]] = {
         "stop": lifecycle.stop,
         "cont": cont,
         "quit": lambda: lifecycle.quit("host-qmp-quit"),
         "system_reset": lifecycle.reset,
+        "inject-nmi": lifecycle.inject_nmi,
         "query-status": query_status,
         "query-version": lambda: server.version,
         "query-name": lambda: {"name": domain.name},

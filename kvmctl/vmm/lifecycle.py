@@ -93,6 +93,18 @@ class Lifecycle:
         else:
             self.state = RunState.PRELAUNCH
 
+    def set_power_off(self, policy: str) -> None:
+        """What follows the guest's power-off from now on, in place of the domain's <on_poweroff>."""
+        self._policy[GuestEvent.POWEROFF] = policy
+
+    def inject_nmi(self) -> None:
+        running = self.state is RunState.RUNNING
+        if running:
+            self._machine.pause()
+        self._machine.inject_nmi()
+        if running:
+            self._machine.run()
+
     def powerdown(self) -> None:
         """Press the power button; what follows is the guest's."""
         self._emit("POWERDOWN", {})

@@ -246,6 +246,11 @@ class Machine:
                 if isinstance(device, PowerManagement):
                     device.press_power_button()
 
+    def inject_nmi(self) -> None:
+        """A non-maskable interrupt on every vCPU, which all stand still."""
+        for vcpu in self.vcpus:
+            vcpu.inject_nmi()
+
     def reset(self) -> None:
         """Back to the first instruction of a freshly loaded guest; the vCPUs stay parked."""
         self.pause()

@@ -219,4 +219,4 @@ def test_unimplemented_procedure_names_itself(daemon: SessionDaemon) -> None:
 def test_no_power_button(daemon: SessionDaemon) -> None:
     daemon.virsh("create", daemon.write("guest.xml", fake_xml("guest")))
     assert "has no ACPI power button" in daemon.error("shutdown", "guest")
-    assert "cannot be asked to reboot yet" in daemon.error("reboot", "guest")
+    assert "reset it instead" in daemon.error("reboot", "guest")

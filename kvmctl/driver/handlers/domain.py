@@ -1,19 +1,17 @@
 """virDomain: what there is to know about one."""
 
 import kvmctl.domain
-from kvmctl.driver.constants import VcpuFlags, XmlFlags
+from kvmctl.driver.constants import XmlFlags
 from kvmctl.driver.domain import DomainObject
 from kvmctl.driver.driver import Driver
 from kvmctl.driver.errors import check_flags, failure
 from kvmctl.driver.handlers.table import Table
 from kvmctl.driver.rpc import Connection, ErrorCode, Procedure, types
-from kvmctl.driver.vcpus import vcpu_threads
-from kvmctl.driver.vmprocess import cpu_times, thread_cpu
-from kvmctl.host import cpu
+from kvmctl.driver.vcpus import current_vcpus
+from kvmctl.driver.vmprocess import cpu_times
 
 table = Table()
 
-_VCPU_RUNNING = 1  # VIR_VCPU_RUNNING
 _CONTROL_OK = 0  # VIR_DOMAIN_CONTROL_OK
 _CONTROL_ERROR = 3  # VIR_DOMAIN_CONTROL_ERROR
 
@@ -23,13 +21,6 @@ def _memory(domain: DomainObject) -> tuple[int, int]:
     definition = domain.definition
     current = definition.memory if definition.current_memory is None else definition.current_memory
     return definition.memory // 1024, current // 1024
-
-
-def _vcpus(domain: DomainObject, *, config: bool, maximum: bool) -> int:
-    definition = domain.inactive_definition if config else domain.definition
-    if maximum or definition.vcpus_current is None:
-        return definition.vcpus
-    return definition.vcpus_current
 
 
 @table.answers(Procedure.DOMAIN_GET_INFO)
@@ -42,7 +33,7 @@ async def domain_get_info(
         state=domain.state,
         max_mem=maximum,
         memory=current,
-        nr_virt_cpu=_vcpus(domain, config=False, maximum=False),
+        nr_virt_cpu=current_vcpus(domain.definition),
         cpu_time=sum(cpu_times(domain.run.process.pid)) if domain.run else 0,
     )
 
@@ -74,13 +65,6 @@ async def domain_get_os_type(
     return types.DomainGetOsTypeRet(type=driver.find(args.dom).definition.os.type)
 
 
-@table.answers(Procedure.DOMAIN_GET_MAX_MEMORY)
-async def domain_get_max_memory(
-    driver: Driver, _connection: Connection, args: types.DomainGetMaxMemoryArgs
-) -> types.DomainGetMaxMemoryRet:
-    return types.DomainGetMaxMemoryRet(memory=_memory(driver.find(args.dom))[0])
-
-
 @table.answers(Procedure.DOMAIN_GET_XML_DESC)
 async def domain_get_xml_desc(
     driver: Driver, connection: Connection, args: types.DomainGetXmlDescArgs
@@ -94,66 +78,6 @@ async def domain_get_xml_desc(
     if domain.active and XmlFlags.INACTIVE not in flags:
         return types.DomainGetXmlDescRet(xml=kvmctl.domain.format(domain.definition, live=True))
     return types.DomainGetXmlDescRet(xml=kvmctl.domain.format(domain.inactive_definition))
-
-
-@table.answers(Procedure.DOMAIN_GET_MAX_VCPUS)
-async def domain_get_max_vcpus(
-    driver: Driver, _connection: Connection, args: types.DomainGetMaxVcpusArgs
-) -> types.DomainGetMaxVcpusRet:
-    return types.DomainGetMaxVcpusRet(num=_vcpus(driver.find(args.dom), config=False, maximum=True))
-
-
-@table.answers(Procedure.DOMAIN_GET_VCPUS_FLAGS)
-async def domain_get_vcpus_flags(
-    driver: Driver, _connection: Connection, args: types.DomainGetVcpusFlagsArgs
-) -> types.DomainGetVcpusFlagsRet:
-    check_flags(args.flags, VcpuFlags.LIVE | VcpuFlags.CONFIG | VcpuFlags.MAXIMUM, "virDomainGetVcpusFlags")
-    flags = VcpuFlags(args.flags)
-    domain = driver.find(args.dom)
-    config = driver.affects_config(domain, args.flags)
-    return types.DomainGetVcpusFlagsRet(num=_vcpus(domain, config=config, maximum=VcpuFlags.MAXIMUM in flags))
-
-
-@table.answers(Procedure.DOMAIN_GET_VCPUS)
-async def domain_get_vcpus(
-    driver: Driver, _connection: Connection, args: types.DomainGetVcpusArgs
-) -> types.DomainGetVcpusRet:
-    """Each virtual CPU's thread: its processor time, where it runs and where it may run."""
-    domain = driver.find(args.dom)
-    run = domain.require_run()
-    threads = await vcpu_threads(domain)
-    chosen = list(threads.items())[: args.maxinfo]
-    info = []
-    for number, thread in chosen:
-        nanoseconds, host_cpu = thread_cpu(run.process.pid, thread)
-        info.append(types.VcpuInfo(number=number, state=_VCPU_RUNNING, cpu_time=nanoseconds, cpu=host_cpu))
-    return types.DomainGetVcpusRet(info=tuple(info), cpumaps=_everywhere(args.maplen) * len(chosen))
-
-
-def _everywhere(length: int) -> bytes:
-    """The affinity of a thread that is not pinned: every online processor, as a map of so many bytes."""
-    bits = sum(1 << number for number in cpu.online())
-    return (bits & ((1 << max(length, 0) * 8) - 1)).to_bytes(max(length, 0), "little")
-
-
-@table.answers(Procedure.DOMAIN_GET_VCPU_PIN_INFO)
-async def domain_get_vcpu_pin_info(
-    driver: Driver, _connection: Connection, args: types.DomainGetVcpuPinInfoArgs
-) -> types.DomainGetVcpuPinInfoRet:
-    check_flags(args.flags, VcpuFlags.LIVE | VcpuFlags.CONFIG, "virDomainGetVcpuPinInfo")
-    domain = driver.find(args.dom)
-    config = driver.affects_config(domain, args.flags)
-    count = min(_vcpus(domain, config=config, maximum=True), max(args.ncpumaps, 0))
-    return types.DomainGetVcpuPinInfoRet(cpumaps=_everywhere(args.maplen) * count, num=count)
-
-
-@table.answers(Procedure.DOMAIN_GET_EMULATOR_PIN_INFO)
-async def domain_get_emulator_pin_info(
-    driver: Driver, _connection: Connection, args: types.DomainGetEmulatorPinInfoArgs
-) -> types.DomainGetEmulatorPinInfoRet:
-    check_flags(args.flags, VcpuFlags.LIVE | VcpuFlags.CONFIG, "virDomainGetEmulatorPinInfo")
-    driver.affected(driver.find(args.dom), args.flags)
-    return types.DomainGetEmulatorPinInfoRet(cpumaps=_everywhere(args.maplen), ret=1)
 
 
 @table.answers(Procedure.DOMAIN_IS_ACTIVE)

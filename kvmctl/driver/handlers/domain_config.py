@@ -1,9 +1,6 @@
 """virDomain: definitions and what is kept with them."""
 
-from dataclasses import replace
-
-from kvmctl.domain import Domain
-from kvmctl.driver.constants import AffectFlags, DefineFlags, MetadataType, UndefineFlags
+from kvmctl.driver.constants import DefineFlags, UndefineFlags
 from kvmctl.driver.driver import Driver
 from kvmctl.driver.errors import check_flags, failure
 from kvmctl.driver.events import wire_domain
@@ -76,61 +73,12 @@ async def domain_set_autostart(
         domain.autostart = bool(args.autostart)
 
 
-@table.answers(Procedure.DOMAIN_GET_METADATA)
-async def domain_get_metadata(
-    driver: Driver, _connection: Connection, args: types.DomainGetMetadataArgs
-) -> types.DomainGetMetadataRet:
-    check_flags(args.flags, AffectFlags.LIVE | AffectFlags.CONFIG, "virDomainGetMetadata")
-    domain = driver.find(args.dom)
-    config = driver.affects_config(domain, args.flags)
-    definition = domain.inactive_definition if config else domain.definition
-    match args.type:
-        case MetadataType.TITLE:
-            text = definition.title
-        case MetadataType.DESCRIPTION:
-            text = definition.description
-        case MetadataType.ELEMENT:
-            raise failure(ErrorCode.NO_DOMAIN_METADATA, "Requested metadata element is not present")
-        case _:
-            raise failure(ErrorCode.INVALID_ARG, f"unknown metadata type '{args.type}'")
-    if text is None:
-        raise failure(ErrorCode.NO_DOMAIN_METADATA, "Requested metadata element is not present")
-    return types.DomainGetMetadataRet(metadata=text)
-
-
-@table.answers(Procedure.DOMAIN_SET_METADATA)
-async def domain_set_metadata(
-    driver: Driver, _connection: Connection, args: types.DomainSetMetadataArgs
-) -> None:
-    check_flags(args.flags, AffectFlags.LIVE | AffectFlags.CONFIG, "virDomainSetMetadata")
-    kind = _text_kind(args.type)
-    if kind is MetadataType.TITLE and args.metadata and "\n" in args.metadata:
-        raise failure(ErrorCode.INVALID_ARG, "Domain title can't contain newlines")
-    value = args.metadata or None
-    domain = driver.find(args.dom)
-    async with domain.job():
-        live, config = driver.affected(domain, args.flags)
-        if config and domain.config is not None:
-            changed = _with_text(domain.config, kind, value)
-            driver.store.save_definition(changed)
-            domain.config = changed
-        if live and domain.live is not None:
-            domain.live = _with_text(domain.live, kind, value)
-            driver.parts.save_status(domain)
-        driver.events.metadata_change(domain, kind)
-
-
-def _with_text(definition: Domain, kind: MetadataType, value: str | None) -> Domain:
-    if kind is MetadataType.TITLE:
-        return replace(definition, title=value)
-    return replace(definition, description=value)
-
-
-def _text_kind(number: int) -> MetadataType:
-    if number == MetadataType.ELEMENT:
-        raise failure(
-            ErrorCode.ARGUMENT_UNSUPPORTED, "custom <metadata> elements are not kept by this driver"
-        )
-    if number not in (MetadataType.TITLE, MetadataType.DESCRIPTION):
-        raise failure(ErrorCode.INVALID_ARG, f"unknown metadata type '{number}'")
-    return MetadataType(number)
+@table.answers(Procedure.DOMAIN_RENAME)
+async def domain_rename(
+    driver: Driver, _connection: Connection, args: types.DomainRenameArgs
+) -> types.DomainRenameRet:
+    check_flags(args.flags, 0, "virDomainRename")
+    if not args.new_name:
+        raise failure(ErrorCode.INVALID_ARG, "new_name in virDomainRename must not be NULL")
+    await driver.definitions.rename(driver.find(args.dom), args.new_name)
+    return types.DomainRenameRet(retcode=0)

@@ -1,11 +1,13 @@
 """virDomain: running one."""
 
+from kvmctl.driver.agent import agent_connected
 from kvmctl.driver.constants import ConsoleFlags, CreateFlags, DestroyFlags
+from kvmctl.driver.domain import DomainObject
 from kvmctl.driver.driver import Driver
-from kvmctl.driver.errors import check_flags, failure
+from kvmctl.driver.errors import check_flags
 from kvmctl.driver.events import wire_domain
 from kvmctl.driver.handlers.table import Table
-from kvmctl.driver.rpc import Connection, ErrorCode, Procedure, Stream, types
+from kvmctl.driver.rpc import Connection, Procedure, Stream, types
 
 table = Table()
 
@@ -16,6 +18,8 @@ _CREATE_XML = CreateFlags.PAUSED | CreateFlags.AUTODESTROY | CreateFlags.VALIDAT
 
 # virDomainShutdownFlagValues, virDomainRebootFlagValues
 _ACPI_POWER_BUTTON = 1 << 0
+_GUEST_AGENT = 1 << 1
+_POWER_MODES = _ACPI_POWER_BUTTON | _GUEST_AGENT
 
 
 @table.answers(Procedure.DOMAIN_CREATE)
@@ -74,20 +78,36 @@ async def domain_shutdown(driver: Driver, _connection: Connection, args: types.D
 async def domain_shutdown_flags(
     driver: Driver, _connection: Connection, args: types.DomainShutdownFlagsArgs
 ) -> None:
-    check_flags(args.flags, _ACPI_POWER_BUTTON, "virDomainShutdownFlags")
-    await driver.control.shutdown(driver.find(args.dom))
+    check_flags(args.flags, _POWER_MODES, "virDomainShutdownFlags")
+    domain = driver.find(args.dom)
+    if _by_agent(domain, args.flags):
+        await driver.control.ask_agent(domain, "powerdown")
+    else:
+        await driver.control.shutdown(domain)
 
 
 @table.answers(Procedure.DOMAIN_REBOOT)
 async def domain_reboot(driver: Driver, _connection: Connection, args: types.DomainRebootArgs) -> None:
-    """A reboot is a request to the guest, which needs a VMM that turns the power off and on again."""
-    check_flags(args.flags, _ACPI_POWER_BUTTON, "virDomainReboot")
+    check_flags(args.flags, _POWER_MODES, "virDomainReboot")
     domain = driver.find(args.dom)
+    if _by_agent(domain, args.flags):
+        await driver.control.ask_agent(domain, "reboot")
+    else:
+        await driver.control.shutdown(domain, reboot=True)
+
+
+def _by_agent(domain: DomainObject, flags: int) -> bool:
+    """The guest's agent where it is asked for alone, or answers and nothing was asked for."""
     domain.require_run()
-    raise failure(
-        ErrorCode.OPERATION_UNSUPPORTED,
-        f"domain '{domain.name}' cannot be asked to reboot yet; reset it instead",
-    )
+    if flags & _GUEST_AGENT:
+        return not flags & _ACPI_POWER_BUTTON or agent_connected(domain)
+    return not flags and agent_connected(domain)
+
+
+@table.answers(Procedure.DOMAIN_INJECT_NMI)
+async def domain_inject_nmi(driver: Driver, _connection: Connection, args: types.DomainInjectNmiArgs) -> None:
+    check_flags(args.flags, 0, "virDomainInjectNMI")
+    await driver.control.inject_nmi(driver.find(args.dom))
 
 
 @table.answers(Procedure.DOMAIN_RESET)

@@ -40,18 +40,6 @@ class StatsGroup(IntFlag):
 _KNOWN = StatsGroup.STATE | StatsGroup.CPU_TOTAL | StatsGroup.BALLOON | StatsGroup.VCPU
 
 
-@table.answers(Procedure.DOMAIN_MEMORY_STATS)
-async def domain_memory_stats(
-    driver: Driver, _connection: Connection, args: types.DomainMemoryStatsArgs
-) -> types.DomainMemoryStatsRet:
-    check_flags(args.flags, 0, "virDomainMemoryStats")
-    domain = driver.find(args.dom)
-    run = domain.require_run()
-    values = {_ACTUAL_BALLOON: _current_memory(domain), _RSS: resident_size(run.process.pid) // 1024}
-    stats = tuple(types.DomainMemoryStat(tag=tag, val=value) for tag, value in values.items())
-    return types.DomainMemoryStatsRet(stats=stats[: args.max_stats])
-
-
 @table.answers(Procedure.CONNECT_GET_ALL_DOMAIN_STATS)
 async def connect_get_all_domain_stats(
     driver: Driver, _connection: Connection, args: types.ConnectGetAllDomainStatsArgs

@@ -20,7 +20,6 @@ from kvmctl.driver.lifecycle.watch import Watcher
 from kvmctl.driver.monitor import Monitor, MonitorClosed
 from kvmctl.driver.rpc import VirError
 from kvmctl.driver.store import Status
-from kvmctl.driver.tuning import scope_of
 from kvmctl.driver.vmprocess import ProcessIdentity, VmProcess
 
 log = logging.getLogger(__name__)
@@ -55,7 +54,7 @@ class Adoption:
         if domain is None:
             domain = DomainObject(live=live)
             self._parts.inventory.add(domain)
-        run = Run(process, scope_of(live, self._parts.store.paths), rebooting=status.rebooting)
+        run = Run(process, rebooting=status.rebooting)
         async with domain.uninterrupted():
             domain.live = live
             domain.run = run

@@ -1,5 +1,6 @@
 """What is done to a running guest: paused, resumed, asked to end, made to."""
 
+from kvmctl.driver.agent import ask
 from kvmctl.driver.constants import PausedReason, ShutoffReason, State
 from kvmctl.driver.domain import DomainObject, Run
 from kvmctl.driver.errors import failure
@@ -35,6 +36,7 @@ class Control:
                     ErrorCode.OPERATION_INVALID, "the guest has ended; reset it before it can go on"
                 )
             await domain.execute("cont")
+            domain.require_run().disk_errors.clear()
             resumed(self._parts, domain)
             self._parts.save_status(domain)
 
@@ -58,6 +60,15 @@ class Control:
                 )
             await self._plan_power_off(domain, run, reboot=reboot)
             await domain.execute("system_powerdown")
+
+    async def ask_agent(self, domain: DomainObject, mode: str) -> None:
+        """Have the guest's agent end it: by ``powerdown`` or ``reboot``."""
+        async with domain.job():
+            run = domain.require_run()
+            if domain.state not in (State.RUNNING, State.PAUSED):
+                raise failure(ErrorCode.OPERATION_INVALID, "domain is not running")
+            await self._plan_power_off(domain, run, reboot=mode == "reboot")
+            await ask(domain, "guest-shutdown", {"mode": mode}, silent=True)
 
     async def _plan_power_off(self, domain: DomainObject, run: Run, *, reboot: bool) -> None:
         """A reboot is a power-off after which the daemon resets the paused machine and lets it go on."""

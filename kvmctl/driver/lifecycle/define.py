@@ -1,7 +1,7 @@
 """Definitions: made, changed, renamed and removed, each on disk before anybody is told."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import kvmctl.domain
@@ -14,6 +14,7 @@ from kvmctl.driver.rpc import ErrorCode, VirError
 from kvmctl.driver.store import check_name
 
 Change = Callable[[Domain], Domain]
+Apply = Callable[[Domain], Awaitable[None]]
 
 
 def parse_definition(text: str) -> Domain:
@@ -90,7 +91,49 @@ class Definitions:
             domain.config = renamed
             self._parts.events.lifecycle(domain, LifecycleEvent.DEFINED, DefinedDetail.RENAMED)
 
-    async def persist(self, domain: DomainObject, definition: Domain) -> None:
-        """Replace the persistent definition by a changed one; the caller holds the job."""
+    async def reconfigure(
+        self, domain: DomainObject, flags: int, change: Change, apply: Apply | None = None
+    ) -> None:
+        """Change the live definition, the persistent one or both (virDomainModificationImpact).
+
+        ``apply`` carries the change of the live one out, which it gets. When it fails nothing has changed.
+        """
+        async with domain.job():
+            live, config = domain.affected(flags)
+            await self.change(domain, change if config else None, change if live else None, apply)
+
+    async def change(
+        self,
+        domain: DomainObject,
+        config: Change | None,
+        live: Change | None,
+        apply: Apply | None = None,
+    ) -> None:
+        """For a caller that holds the job, and has a change of its own for each definition."""
+        before = domain.config
+        changed = _checked(config(before)) if config is not None and before is not None else None
+        running = live(domain.live) if live is not None and domain.live is not None else None
+        if changed is not None:
+            await self._persist(domain, changed)
+        if running is None:
+            return
+        try:
+            if apply is not None:
+                await apply(running)
+        except BaseException:
+            if changed is not None and before is not None:
+                await self._persist(domain, before)
+            raise
+        if domain.active:
+            domain.live = running
+            self._parts.save_status(domain)
+
+    async def _persist(self, domain: DomainObject, definition: Domain) -> None:
         await asyncio.to_thread(self._parts.store.save_definition, definition)
         domain.config = definition
+
+
+def _checked(definition: Domain) -> Domain:
+    """A changed definition has to be one that could have been defined."""
+    with domain_errors():
+        return kvmctl.domain.parse(kvmctl.domain.format(definition))

@@ -12,6 +12,7 @@ from kvmctl.driver.domain import DomainObject, Run
 from kvmctl.driver.launch import LogFile
 from kvmctl.driver.lifecycle.parts import Parts
 from kvmctl.driver.store import Store
+from kvmctl.driver.tuning import scope_of
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +33,7 @@ class Ending:
         await run.process.wait()
         if run.monitor is not None:
             await run.monitor.close()
-        await asyncio.to_thread(run.scope.remove)
+        await asyncio.to_thread(scope_of(domain.definition, self._parts.store.paths).remove)
         self._parts.consoles.end(domain)
         self._parts.store.run_files(domain.definition).remove()
         _note_end(self._parts.store, domain.name, reason)

@@ -1,11 +1,18 @@
 """What each QMP event of a guest means for its domain and its clients."""
 
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from typing import Any
 
+from kvmctl.domain import Disk
+from kvmctl.driver.agent import CHANNEL as AGENT_CHANNEL
 from kvmctl.driver.constants import (
+    AgentReason,
+    AgentState,
     CrashedDetail,
     CrashedReason,
+    DiskError,
+    IoErrorAction,
     LifecycleEvent,
     PausedReason,
     ResumedDetail,
@@ -14,6 +21,7 @@ from kvmctl.driver.constants import (
     ShutdownReason,
     State,
     SuspendedDetail,
+    WatchdogAction,
 )
 from kvmctl.driver.domain import DomainObject, Run
 from kvmctl.driver.lifecycle.parts import Parts
@@ -56,6 +64,13 @@ class GuestEvents:
             "RESET": self._on_reset,
             "SHUTDOWN": self._on_shutdown,
             "GUEST_PANICKED": self._on_panic,
+            "WATCHDOG": self._on_watchdog,
+            "RTC_CHANGE": self._on_rtc_change,
+            "BLOCK_IO_ERROR": self._on_io_error,
+            "BLOCK_WRITE_THRESHOLD": self._on_threshold,
+            "BALLOON_CHANGE": self._on_balloon,
+            "VSERPORT_CHANGE": self._on_port,
+            "DEVICE_DELETED": self._on_device_deleted,
         }
 
     async def take(self, domain: DomainObject, run: Run, event: Event) -> None:
@@ -96,3 +111,86 @@ class GuestEvents:
         if data.get("action") != "run":
             run.panicked = True
             domain.set_state(State.CRASHED, CrashedReason.PANICKED)
+
+    async def _on_watchdog(self, domain: DomainObject, run: Run, data: Data) -> None:
+        action = _WATCHDOG_ACTIONS.get(str(data.get("action")), WatchdogAction.NONE)
+        if action is WatchdogAction.PAUSE:
+            run.pause_reason = PausedReason.WATCHDOG
+        self._parts.events.watchdog(domain, action)
+
+    async def _on_rtc_change(self, domain: DomainObject, _run: Run, data: Data) -> None:
+        self._parts.events.rtc_change(domain, int(data.get("offset", 0)))
+
+    async def _on_io_error(self, domain: DomainObject, run: Run, data: Data) -> None:
+        disk = _disk_of(domain, str(data.get("device") or data.get("node-name") or ""))
+        if disk is None:
+            return
+        action = _IO_ERROR_ACTIONS.get(str(data.get("action")), IoErrorAction.NONE)
+        reason = ""
+        if data.get("nospace"):
+            reason = "enospc"
+        if action is IoErrorAction.PAUSE:
+            run.pause_reason = PausedReason.IOERROR
+        run.disk_errors[disk.target] = DiskError.NO_SPACE if reason else DiskError.UNSPEC
+        self._parts.events.io_error(domain, disk.source or "", disk.alias or "", action, reason)
+
+    async def _on_threshold(self, domain: DomainObject, _run: Run, data: Data) -> None:
+        disk = _disk_of(domain, str(data.get("node-name", "")))
+        if disk is not None:
+            self._parts.events.block_threshold(
+                domain,
+                disk.target,
+                disk.source,
+                int(data.get("write-threshold", 0)),
+                int(data.get("amount-exceeded", 0)),
+            )
+
+    async def _on_balloon(self, domain: DomainObject, _run: Run, data: Data) -> None:
+        actual = int(data.get("actual", 0))
+        if domain.live is not None:
+            domain.live = replace(domain.live, current_memory=actual)
+        self._parts.events.balloon_change(domain, actual // 1024)
+
+    async def _on_port(self, domain: DomainObject, _run: Run, data: Data) -> None:
+        """The guest has opened or closed a port of its serial controller."""
+        if domain.live is None:
+            return
+        state = "connected" if data.get("open") else "disconnected"
+        channels = list(domain.live.devices.channels)
+        for index, channel in enumerate(channels):
+            if channel.alias is None or channel.alias != data.get("id"):
+                continue
+            channels[index] = replace(channel, target_state=state)
+            if channel.target_name == AGENT_CHANNEL and channel.target_state != state:
+                self._parts.events.agent_lifecycle(domain, AgentState[state.upper()], AgentReason.CHANNEL)
+        devices = replace(domain.live.devices, channels=tuple(channels))
+        domain.live = replace(domain.live, devices=devices)
+
+    async def _on_device_deleted(self, domain: DomainObject, _run: Run, data: Data) -> None:
+        alias = data.get("device")
+        if alias:
+            self._parts.events.device_removed(domain, str(alias))
+
+
+_WATCHDOG_ACTIONS = {
+    "none": WatchdogAction.NONE,
+    "pause": WatchdogAction.PAUSE,
+    "reset": WatchdogAction.RESET,
+    "poweroff": WatchdogAction.POWEROFF,
+    "shutdown": WatchdogAction.SHUTDOWN,
+    "debug": WatchdogAction.DEBUG,
+    "inject-nmi": WatchdogAction.INJECTNMI,
+}
+_IO_ERROR_ACTIONS = {
+    "ignore": IoErrorAction.NONE,
+    "report": IoErrorAction.REPORT,
+    "stop": IoErrorAction.PAUSE,
+}
+
+
+def _disk_of(domain: DomainObject, name: str) -> Disk | None:
+    """The disk that an event is about: by its alias, or by QEMU's names made from it."""
+    for disk in domain.definition.devices.disks:
+        if disk.alias and name in (disk.alias, f"drive-{disk.alias}"):
+            return disk
+    return None

@@ -75,7 +75,7 @@ class Starter:
             self._ending.forget(domain, numbered)
             raise
         domain.live = launched.live
-        run = domain.run = Run(launched.process, scope_of(launched.live, self._parts.store.paths))
+        run = domain.run = Run(launched.process)
         if CreateFlags.AUTODESTROY in flags:
             run.autodestroy, run.owner = True, owner
         domain.set_state(State.PAUSED, PausedReason.STARTING_UP)
@@ -92,7 +92,7 @@ class Starter:
             await launched.process.stop()
             if run.monitor is not None:
                 await run.monitor.close()
-            await asyncio.to_thread(run.scope.remove)
+            await asyncio.to_thread(scope_of(launched.live, self._parts.store.paths).remove)
             domain.run = None
             self._ending.forget(domain, launched.live)
             if run.destroying:

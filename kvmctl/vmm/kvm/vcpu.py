@@ -214,6 +214,10 @@ class Vcpu:
         with suppress(OSError):
             fcntl.ioctl(self.fd, abi.KVMCLOCK_CTRL)
 
+    def inject_nmi(self) -> None:
+        """Queue a non-maskable interrupt; waits while the vCPU runs, so the caller has it stand still."""
+        vcpu_ioctl(self.fd, abi.NMI, "NMI")
+
     def capture(self, msr_indices: list[int]) -> VcpuState:
         return VcpuState.capture(self.vm.kvm, self.fd, msr_indices)
 
