@@ -127,6 +127,10 @@ class Lifecycle:
             return
         if event is None or self._finished:
             return
+        if event is GuestEvent.IO_ERROR:
+            if self.state is RunState.RUNNING:
+                self._rest(RunState.IO_ERROR)
+            return
         crashed = event in (GuestEvent.CRASH, GuestEvent.INTERNAL_ERROR)
         policy = self._policy[event]
         log.info("guest: %s, policy %s", event.value, policy)
@@ -139,10 +143,6 @@ class Lifecycle:
         else:
             self._emit("SHUTDOWN", {"guest": True, "reason": _REASONS[event]})
             self._end(EXIT_CRASHED if crashed else EXIT_ORDERLY)
-        if event is GuestEvent.IO_ERROR:
-            if self.state is RunState.RUNNING:
-                self._rest(RunState.IO_ERROR)
-            return
 
     def _restart(self, reason: str) -> None:
         running = self.state is RunState.RUNNING

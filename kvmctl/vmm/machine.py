@@ -21,7 +21,6 @@ from kvmctl.vmm.devices.platform import CharBackend, Device, Pausable, Platform,
 from kvmctl.vmm.devices.pm import PowerManagement
 from kvmctl.vmm.emulator import Emulator
 from kvmctl.vmm.emulator.cpu import KvmCpu
-from kvmctl.vmm.cpu import GuestCpu
 from kvmctl.vmm.kvm.irq import MsiRouter
 from kvmctl.vmm.kvm.state import VcpuState
 from kvmctl.vmm.kvm.system import Kvm
@@ -104,8 +103,8 @@ class Machine:
         self._slots = MmioSlots(self.bus.mmio, self._irq_line, firmware.slot_gsis(domain))
         self._devices: list[Device] = []
         self._event: GuestEvent | None = None
-        self._power_on: tuple[ChipState, list[VcpuState]] | None = None
         self._io_failed = False
+        self._power_on: tuple[ChipState, list[VcpuState]] | None = None
         self._vm = self._create_vm()
 
     def _create_vm(self) -> Vm:
@@ -230,11 +229,11 @@ class Machine:
     def take_event(self) -> GuestEvent | None:
         """What made the guest stop by itself, once; the machine stands still when this returns it."""
         if self._event is not None:
+            self._stand_still()
         elif self._io_failed:
             self._io_failed = False
             self.pause()
             return GuestEvent.IO_ERROR
-            self._stand_still()
         with self.bus.lock:
             event, self._event = self._event, None
         return event
