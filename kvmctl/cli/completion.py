@@ -44,5 +44,5 @@ RunningName = Annotated[str, _name("Name, UUID or id of a running domain.", _ACT
 InactiveName = Annotated[str, _name("Name or UUID of a domain that is shut off.", _INACTIVE)]
 XmlFile = Annotated[
     Path,
-    typer.Argument(metavar="FILE", help="Domain XML; - reads standard input.", show_default=False),
+    typer.Argument(metavar="FILE", help="An XML file; - reads standard input.", show_default=False),
 ]

@@ -1,18 +1,23 @@
-"""Definitions: define, dumpxml, undefine."""
+"""Definitions: define, edit, validate, dumpxml, undefine, rename."""
 
 from __future__ import annotations
 
+import os
+import shlex
+import subprocess
 import sys
+import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import libvirt
 import typer
 
-from .completion import AnyName, XmlFile
-from .connection import connect, find_domain
-from .errors import Failure
-from .output import say
+from .completion import AnyName, InactiveName, XmlFile
+from .connection import Connection, connect, find_domain
+from .errors import Failure, Status, from_libvirt, show
+from .options import AsJson
+from .output import print_json, say
 
 
 def read_xml(file: Path) -> str:
@@ -26,7 +31,7 @@ def read_xml(file: Path) -> str:
 
 
 def define(context: typer.Context, file: XmlFile) -> None:
-    """Define a domain from XML, or change the one of the same name.
+    """Define a domain from XML, or change one.
 
     \b
     kvmctl define guest.xml
@@ -35,6 +40,82 @@ def define(context: typer.Context, file: XmlFile) -> None:
     text = read_xml(file)
     domain = connect(context).defineXML(text)
     say(f"Defined {domain.name()}. `kvmctl start {domain.name()} --console` starts it.")
+
+
+def edit(context: typer.Context, name: AnyName) -> None:
+    """Change a domain's definition in your editor.
+
+    What is wrong with the new one is shown, and can be edited again.
+
+    \b
+    kvmctl edit web
+    EDITOR=nano kvmctl edit web
+    """
+    connection = connect(context)
+    domain = find_domain(connection, name)
+    flags = libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE
+    original = domain.XMLDesc(flags)
+    with tempfile.TemporaryDirectory(prefix="kvmctl-edit-") as directory:
+        path = Path(directory) / "domain.xml"
+        path.write_text(original)
+        while True:
+            _run_editor(path)
+            text = path.read_text()
+            if text == original:
+                say(f"Nothing changed; {name} stays as it was.")
+                return
+            if _defined(connection, text):
+                break
+            if not sys.stdin.isatty() or not typer.confirm("Edit it again?", default=True, err=True):
+                raise Failure("the change was not accepted", f"{name} stays as it was.")
+    running = " The running guest keeps what it has." if domain.isActive() else ""
+    say(f"Changed {name}.{running}")
+
+
+def _run_editor(path: Path) -> None:
+    command = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+    try:
+        done = subprocess.run([*shlex.split(command), str(path)], check=False)
+    except (OSError, ValueError) as error:
+        raise Failure(f"cannot run the editor '{command}': {error}", "Name one in $EDITOR.") from error
+    if done.returncode:
+        raise Failure(f"the editor '{command}' ended with status {done.returncode}; nothing was changed")
+
+
+def _defined(connection: Connection, text: str) -> bool:
+    try:
+        connection.defineXML(text)
+    except libvirt.libvirtError as error:
+        show(from_libvirt(error))
+        return False
+    return True
+
+
+def validate(file: XmlFile, as_json: AsJson = False) -> None:
+    """Tell what is wrong with XML, with lines; change nothing.
+
+    \b
+    kvmctl validate guest.xml
+    kvmctl validate guest.xml --json | jq -r '.findings[].message'
+    """
+    from ..domain import DomainError, parse
+
+    text = read_xml(file)
+    findings = []
+    try:
+        parse(text)
+    except DomainError as error:
+        findings.append({"kind": error.kind.name.lower(), "message": error.message, "line": error.line})
+    if as_json:
+        print_json({"file": str(file), "valid": not findings, "findings": findings})
+    else:
+        for finding in findings:
+            place = f"{file}:{finding['line']}" if finding["line"] else str(file)
+            print(f"{place}: {finding['message']}")
+        if not findings:
+            say(f"{file} is good. `kvmctl define {file}` defines it.")
+    if findings:
+        raise typer.Exit(Status.FAILED)
 
 
 def dumpxml(
@@ -63,6 +144,20 @@ def undefine(context: typer.Context, name: AnyName) -> None:
     domain = find_domain(connect(context), name)
     domain.undefine()
     say(f"Undefined {name}." + (" It still runs, until it ends." if _active(domain) else ""))
+
+
+def rename(
+    context: typer.Context,
+    name: InactiveName,
+    new_name: Annotated[str, typer.Argument(metavar="NEW-NAME", help="What to call it.", show_default=False)],
+) -> None:
+    """Give a domain that is shut off another name.
+
+    \b
+    kvmctl rename web web-old
+    """
+    find_domain(connect(context), name).rename(new_name)
+    say(f"Renamed {name} to {new_name}.")
 
 
 def _active(domain: object) -> bool:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
-from xml.etree import ElementTree
 
 import libvirt
 import typer
@@ -17,6 +15,7 @@ from .. import demo as guest
 from .connection import Connection, Domain, connect
 from .console import Session, open_console, run_console, write_all
 from .errors import Failure
+from .guestxml import Guest
 from .lifecycle import start_domain
 from .output import say
 
@@ -25,45 +24,6 @@ COMMANDS = ("help", "cpu", "mem", "time", "poweroff")
 PROMPT = b"> "
 MONITOR_SECONDS = 60.0
 KERNEL_SECONDS = 600.0
-
-
-@dataclass(frozen=True, slots=True)
-class Guest:
-    """What the demo runs: our monitor, or a kernel that the person brings."""
-
-    kernel: Path
-    initrd: Path | None = None
-    cmdline: str = ""
-    memory_mib: int = 64
-
-    def xml(self, name: str, uuid: str | None = None) -> str:
-        """The domain; with a UUID it takes the place of an earlier definition."""
-        domain = ElementTree.Element("domain", type="kvm")
-        _add(domain, "name", name)
-        if uuid:
-            _add(domain, "uuid", uuid)
-        _add(domain, "title", TITLE)
-        _add(domain, "memory", str(self.memory_mib)).set("unit", "MiB")
-        _add(domain, "vcpu", "1")
-        system = ElementTree.SubElement(domain, "os")
-        _add(system, "type", "hvm").set("arch", "x86_64")
-        _add(system, "kernel", str(self.kernel.resolve()))
-        if self.initrd:
-            _add(system, "initrd", str(self.initrd.resolve()))
-        if self.cmdline:
-            _add(system, "cmdline", self.cmdline)
-        for event, action in (("poweroff", "destroy"), ("reboot", "restart"), ("crash", "destroy")):
-            _add(domain, f"on_{event}", action)
-        devices = ElementTree.SubElement(domain, "devices")
-        ElementTree.SubElement(devices, "serial", type="pty")
-        ElementTree.SubElement(devices, "console", type="pty")
-        return ElementTree.tostring(domain, encoding="unicode")
-
-
-def _add(parent: ElementTree.Element, name: str, text: str) -> ElementTree.Element:
-    child = ElementTree.SubElement(parent, name)
-    child.text = text
-    return child
 
 
 class Player:
@@ -171,16 +131,21 @@ def demo(
         ),
     ] = None,
 ) -> None:
-    """Define, start and show a small guest: an interactive monitor, or a kernel of yours.
+    """Define, start and show a small guest to play with.
 
-    A demo that runs already is shown as it is. In a script a few commands are typed, and the guest ends.
+    It is an interactive monitor, or a kernel of yours. A demo that runs already is shown as it is. In a
+    script a few commands are typed, and the guest ends.
 
     \b
     kvmctl demo                      Ctrl-] leaves, "poweroff" ends the guest
     kvmctl demo --name linux --kernel bzImage --append console=ttyS0
     """
     try:
-        what = Guest(kernel, initrd, append, memory_mib=256) if kernel else Guest(guest.monitor())
+        what = (
+            Guest(kernel, initrd, append, memory=256 << 20, title=TITLE)
+            if kernel
+            else Guest(guest.monitor(), title=TITLE)
+        )
     except FileNotFoundError as error:
         raise Failure(str(error)) from error
     connection = connect(context)

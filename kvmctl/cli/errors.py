@@ -18,6 +18,9 @@ class Status(IntEnum):
     USAGE = 2
     NO_CONNECTION = 3
     NO_DOMAIN = 4
+    WRONG_STATE = 5
+    UNSUPPORTED = 6
+    TIMEOUT = 7
 
 
 class Failure(Exception):
@@ -31,10 +34,18 @@ class Failure(Exception):
 
 _STATUS = {
     libvirt.VIR_ERR_NO_DOMAIN: Status.NO_DOMAIN,
+    libvirt.VIR_ERR_OPERATION_INVALID: Status.WRONG_STATE,
+    libvirt.VIR_ERR_NO_SUPPORT: Status.UNSUPPORTED,
+    libvirt.VIR_ERR_OPERATION_UNSUPPORTED: Status.UNSUPPORTED,
+    libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED: Status.UNSUPPORTED,
+    libvirt.VIR_ERR_CONFIG_UNSUPPORTED: Status.UNSUPPORTED,
 }
 
 _HINTS = {
     libvirt.VIR_ERR_NO_SUPPORT: "The hypervisor driver behind this connection does not implement it.",
+    libvirt.VIR_ERR_CONFIG_UNSUPPORTED: "man 5 kvmctl-domain tells what a domain can have.",
+    libvirt.VIR_ERR_XML_ERROR: "`kvmctl validate FILE` shows everything that is wrong, with lines.",
+    libvirt.VIR_ERR_XML_DETAIL: "`kvmctl validate FILE` shows everything that is wrong, with lines.",
 }
 
 

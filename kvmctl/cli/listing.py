@@ -1,19 +1,18 @@
-"""Looking: list and info."""
+"""list: which domains there are."""
 
 from __future__ import annotations
 
-import json
-import sys
 from dataclasses import asdict, dataclass
 from typing import Annotated
 
 import libvirt
 import typer
 
-from .completion import AnyName
-from .connection import Domain, connect, find_domain
-from .output import say
-from .states import state_name
+from .connection import Domain, connect
+from .options import AsJson
+from .output import print_json, say, stdout
+from .sizes import human_size
+from .states import COLOURS, state_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,7 @@ class Row:
     persistent: bool
 
 
-def _row(domain: Domain) -> Row:
+def row_of(domain: Domain) -> Row:
     state, _, memory, vcpus, _ = domain.info()
     number = domain.ID()
     return Row(
@@ -47,27 +46,19 @@ def _rows(domains: list[Domain]) -> list[Row]:
     rows = []
     for domain in domains:
         try:
-            rows.append(_row(domain))
+            rows.append(row_of(domain))
         except libvirt.libvirtError as error:
             if error.get_error_code() != libvirt.VIR_ERR_NO_DOMAIN:
                 raise  # it ended between the list and the question
     return sorted(rows, key=lambda row: (row.id is None, row.id or 0, row.name))
 
 
-def human_size(kib: int) -> str:
-    for unit, size in (("GiB", 1 << 20), ("MiB", 1 << 10)):
-        if kib >= size:
-            return f"{kib / size:.1f}".removesuffix(".0") + f" {unit}"
-    return f"{kib} KiB"
-
-
-_COLOURS = {"running": "green", "paused": "yellow", "crashed": "red"}
-
-
 def list_domains(
     context: typer.Context,
     everything: Annotated[bool, typer.Option("--all", "-a", help="Also those that are shut off.")] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable: one JSON array.")] = False,
+    inactive: Annotated[bool, typer.Option("--inactive", help="Only those that are shut off.")] = False,
+    names: Annotated[bool, typer.Option("--names", help="Only names, one a line.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """List domains: the running ones, or all.
 
@@ -76,59 +67,36 @@ def list_domains(
     kvmctl list --all --json | jq -r '.[].name'
     """
     flags = 0 if everything else libvirt.VIR_CONNECT_LIST_DOMAINS_ACTIVE
+    if inactive and not everything:
+        flags = libvirt.VIR_CONNECT_LIST_DOMAINS_INACTIVE
     rows = _rows(connect(context).listAllDomains(flags))
     if as_json:
-        print(json.dumps([asdict(row) for row in rows], indent=2))
+        print_json([asdict(row) for row in rows])
+    elif names:
+        for row in rows:
+            print(row.name)
     elif rows:
         _print_table(rows)
     elif everything:
         say("No domains. `kvmctl define FILE` makes one, `kvmctl demo` shows one.")
+    elif inactive:
+        say("No domains that are shut off. `kvmctl list` shows the running ones.")
     else:
         say("No running domains. `kvmctl list --all` also shows the others.")
 
 
 def _print_table(rows: list[Row]) -> None:
-    from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
     table.add_column("Id", justify="right", no_wrap=True)
-    table.add_column("Name", no_wrap=True)
+    table.add_column("Name", no_wrap=True, overflow="ellipsis")
     table.add_column("State", no_wrap=True)
     table.add_column("vCPUs", justify="right", no_wrap=True)
     table.add_column("Memory", justify="right", no_wrap=True)
     for row in rows:
         number = "-" if row.id is None else str(row.id)
-        state = Text(row.state, style=_COLOURS.get(row.state, ""))
+        state = Text(row.state, style=COLOURS.get(row.state, ""))
         table.add_row(number, Text(row.name), state, str(row.vcpus), human_size(row.memory_kib))
-    # A pipe has no width: names must not be cut there.
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 1000)
-    console.print(table)
-
-
-def info(
-    context: typer.Context,
-    name: AnyName,
-    as_json: Annotated[bool, typer.Option("--json", help="Machine-readable: one JSON object.")] = False,
-) -> None:
-    """Show one domain's state, size and identity.
-
-    \b
-    kvmctl info demo
-    """
-    row = _row(find_domain(connect(context), name))
-    if as_json:
-        print(json.dumps(asdict(row), indent=2))
-        return
-    lines = {
-        "Name": row.name,
-        "UUID": row.uuid,
-        "Id": "-" if row.id is None else str(row.id),
-        "State": row.state,
-        "vCPUs": str(row.vcpus),
-        "Memory": human_size(row.memory_kib),
-        "Persistent": "yes" if row.persistent else "no",
-    }
-    for label, value in lines.items():
-        print(f"{label + ':':<12}{value}")
+    stdout().print(table)

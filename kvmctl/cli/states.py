@@ -15,6 +15,8 @@ _STATES = {
     libvirt.VIR_DOMAIN_PMSUSPENDED: "pmsuspended",
 }
 
+COLOURS = {"running": "green", "paused": "yellow", "crashed": "red"}
+
 
 def state_name(state: int) -> str:
     return _STATES.get(state, f"unknown ({state})")

@@ -7,7 +7,7 @@ import signal
 import termios
 import tty
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from types import FrameType
 
 _FATAL = (signal.SIGTERM, signal.SIGHUP)
@@ -47,3 +47,10 @@ def raw(fd: int) -> Iterator[None]:
             signal.signal(number, handler)
     if killed is not None:
         signal.raise_signal(killed)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Ctrl-C is how a person ends what would go on for ever: no failure, and no message."""
+    with suppress(KeyboardInterrupt):
+        yield

@@ -14,7 +14,8 @@ import pexpect
 import pytest
 
 from kvmctl import demo
-from kvmctl.cli.demo import Guest
+from kvmctl.cli.demo import TITLE
+from kvmctl.cli.guestxml import Guest
 
 from .conftest import URI, Cli, processor_ticks
 
@@ -167,7 +168,7 @@ def test_life_of_a_domain(defined: Cli) -> None:
     assert defined("start", "guest").stderr.startswith("error: guest is already running\n")
     assert defined("destroy", "guest").stderr == "Ended guest.\n"
     again = defined("destroy", "guest")
-    assert again.returncode == 1
+    assert again.returncode == 5
     assert again.stderr.endswith("It is shut off already; `kvmctl undefine guest` removes it.\n")
     assert defined("console", "guest").stderr == (
         "error: guest is not running\n`kvmctl start guest --console` starts and shows it.\n"
@@ -215,7 +216,8 @@ def test_demo_attaches_to_the_one_that_runs(session: Cli) -> None:
 
 
 def test_demo_leaves_anothers_domain_alone(session: Cli) -> None:
-    xml = Guest(demo.monitor()).xml("demo").replace("<title>kvmctl demo</title>", "")
+    xml = Guest(demo.monitor()).xml("demo")
+    assert TITLE not in xml
     assert session("define", "-", stdin=xml).returncode == 0
     done = session("demo")
     assert done.returncode == 1

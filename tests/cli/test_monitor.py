@@ -13,7 +13,7 @@ import pexpect
 import pytest
 
 from kvmctl import demo
-from kvmctl.cli.demo import Guest
+from kvmctl.cli.guestxml import Guest
 
 from .conftest import processor_ticks
 

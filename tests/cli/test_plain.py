@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from kvmctl import __version__
-from kvmctl.cli.listing import human_size
+from kvmctl.cli.sizes import human_size
 
 from .conftest import KVMCTL, Cli, plain_environment
 
@@ -39,15 +39,17 @@ def test_list_json(test_driver: Cli) -> None:
 
 @pytest.mark.parametrize("name", ["test", "1", UUID, UUID.replace("-", "").upper()])
 def test_info_by_name_id_and_uuid(test_driver: Cli, name: str) -> None:
-    assert test_driver.ok("info", name) == (
-        "Name:       test\n"
-        f"UUID:       {UUID}\n"
-        "Id:         1\n"
-        "State:      running\n"
-        "vCPUs:      2\n"
-        "Memory:     2 GiB\n"
-        "Persistent: yes\n"
-    )
+    facts = json.loads(test_driver.ok("info", name, "--json"))
+    assert (facts["name"], facts["uuid"], facts["id"], facts["state"]) == ("test", UUID, 1, "running")
+    assert facts["disks"] == [
+        {
+            "target": "vda",
+            "bus": "virtio",
+            "device": "disk",
+            "source": "/guest/diskimage1",
+            "readonly": False,
+        }
+    ]
 
 
 def test_dumpxml_prints_only_xml(test_driver: Cli) -> None:
@@ -67,9 +69,10 @@ def test_create_from_standard_input(test_driver: Cli) -> None:
     [
         (("info", "nope"), 4, "error: there is no domain 'nope'\n`kvmctl list --all` shows the names.\n"),
         (("destroy", "99999999999999999999"), 4, "error: there is no domain '99999999999999999999'\n"),
-        (("start", "test"), 1, "error: test is already running\n`kvmctl console test` shows it.\n"),
+        (("info", "tset"), 4, "error: there is no domain 'tset'\nDid you mean 'test'?\n"),
+        (("start", "test"), 5, "error: test is already running\n`kvmctl console test` shows it.\n"),
         (("define", "/nope"), 1, "error: cannot read /nope: No such file or directory\n"),
-        (("console", "test"), 1, "error: this function is not supported by the connection driver"),
+        (("console", "test"), 6, "error: this function is not supported by the connection driver"),
     ],
 )
 def test_failures(test_driver: Cli, arguments: tuple[str, ...], status: int, error: str) -> None:

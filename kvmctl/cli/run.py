@@ -1,0 +1,141 @@
+"""run: from a kernel file to a running guest, in one command."""
+
+from __future__ import annotations
+
+import re
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import Annotated
+
+import libvirt
+import typer
+
+from .bootfile import check_kernel
+from .connection import Connection, Domain, connect
+from .console import run_console
+from .errors import Failure
+from .guestxml import DISK, NET, Guest, parse_disk, parse_net
+from .options import options_of
+from .output import say, working
+from .sizes import parse_size
+
+TITLE = "kvmctl run"
+
+
+def run(
+    context: typer.Context,
+    kernel: Annotated[
+        Path,
+        typer.Argument(
+            metavar="KERNEL", help="A bzImage, a vmlinux or a flat ELF program.", show_default=False
+        ),
+    ],
+    initrd: Annotated[
+        Path | None, typer.Option("--initrd", "-i", metavar="FILE", help="The initial RAM disk.")
+    ] = None,
+    memory: Annotated[
+        str | None, typer.Option("--memory", "-m", metavar="SIZE", help="512M, 2G; 512M where not given.")
+    ] = None,
+    cpus: Annotated[
+        int | None, typer.Option("--cpus", min=1, metavar="N", help="Virtual CPUs; 1 where not given.")
+    ] = None,
+    disks: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--disk",
+            "-d",
+            metavar=DISK,
+            help="A virtio disk; can be repeated.",
+        ),
+    ] = None,
+    nets: Annotated[
+        list[str] | None,
+        typer.Option("--net", metavar=NET, help="bridge=NAME, network=NAME, tap[=NAME] or user; repeatable."),
+    ] = None,
+    cmdline: Annotated[
+        str | None,
+        typer.Option(
+            "--cmdline",
+            "-a",
+            metavar="TEXT",
+            help="The command line, in place of console=ttyS0 (and root=/dev/vda with a disk alone).",
+        ),
+    ] = None,
+    name: Annotated[
+        str | None, typer.Option("--name", "-n", metavar="NAME", help="What to call the guest.")
+    ] = None,
+    print_xml: Annotated[
+        bool, typer.Option("--print-xml", help="Show the domain XML; start nothing.")
+    ] = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", "-D", help="Return once it runs; do not show its console.")
+    ] = False,
+    autodestroy: Annotated[
+        bool, typer.Option("--autodestroy", help="End the guest when this command ends, whatever the reason.")
+    ] = False,
+) -> None:
+    """Run a kernel as a guest and show its console.
+
+    Nothing of the guest stays when it ends. Ctrl-] leaves the console and the guest running; without a
+    terminal the guest ends with the command.
+
+    \b
+    kvmctl run /boot/vmlinuz --initrd /boot/initrd.img
+    kvmctl run bzImage --disk root.img --memory 1G --cpus 2
+    kvmctl run bzImage --print-xml > guest.xml
+    """
+    check_kernel(kernel)
+    if initrd and not initrd.is_file():
+        raise Failure(f"the initial RAM disk {initrd} does not exist", "`ls /boot` shows this host's.")
+    if detach and autodestroy:
+        raise typer.BadParameter("--autodestroy needs this command to go on; leave --detach out")
+    config = options_of(context).config
+    what = Guest(
+        kernel,
+        initrd,
+        _default_cmdline(initrd, bool(disks)) if cmdline is None else cmdline,
+        memory=parse_size(memory or config.run_memory),
+        vcpus=cpus or config.run_cpus,
+        title=TITLE,
+        disks=tuple(parse_disk(text) for text in disks or ()),
+        nets=tuple(parse_net(text) for text in nets or ()),
+    )
+    if print_xml:
+        sys.stdout.write(what.xml(name or guest_name(kernel, set())))
+        return
+    connection = connect(context)
+    taken = {domain.name() for domain in connection.listAllDomains()}
+    if name in taken:
+        raise Failure(f"there is a domain '{name}' already", "Give another --name, or leave it out.")
+    if connection.getType().lower() == "test":
+        what = replace(what, domain_type="test")
+    autodestroy = autodestroy or not (detach or sys.stdin.isatty())
+    domain = _create(connection, what.xml(name or guest_name(kernel, taken)), detach, autodestroy)
+    if detach:
+        say(f"Started {domain.name()}. `kvmctl console {domain.name()}` shows it.")
+    else:
+        run_console(connection, domain, when_open=domain.resume)
+
+
+def _create(connection: Connection, xml: str, detach: bool, autodestroy: bool) -> Domain:
+    flags = 0 if detach else libvirt.VIR_DOMAIN_START_PAUSED
+    if autodestroy:
+        flags |= libvirt.VIR_DOMAIN_START_AUTODESTROY
+    with working("Starting the guest"):
+        return connection.createXML(xml, flags)
+
+
+def _default_cmdline(initrd: Path | None, disk: bool) -> str:
+    """What shows Linux on the serial port, with its root on the first disk where nothing else can hold it."""
+    return "console=ttyS0" + (" root=/dev/vda rw" if disk and not initrd else "")
+
+
+def guest_name(kernel: Path, taken: set[str]) -> str:
+    """The file's name, with a number where that is taken."""
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", kernel.resolve().stem).strip("-.") or "guest"
+    return next(
+        name
+        for number in range(1, len(taken) + 2)
+        if (name := stem + (f"-{number}" if number > 1 else "")) not in taken
+    )
