@@ -13,7 +13,7 @@ from tests.bench.guests.build import build
 from tests.bench.measure import Figure, Samples, alternate_lists
 
 _HERE = Path(__file__).resolve().parent
-_KINDS = ("port access (PIO)", "memory-mapped access (MMIO)")
+_KINDS = ("port access (PIO)", "memory-mapped access (MMIO)", "console byte")
 
 
 def _guest_figures(start: Callable[[], peers.Guest]) -> Callable[[], list[float]]:
@@ -23,15 +23,19 @@ def _guest_figures(start: Callable[[], peers.Guest]) -> Callable[[], list[float]
         while not text.endswith(b"\n"):
             text += os.read(guest.serial, 64)
         guest.close()
-        return [float(number) for number in text.split()]
+        return _numbers(text)
 
     return measure
+
+
+def _numbers(output: bytes) -> list[float]:
+    return [float(number) for number in output.lstrip(b".").split()]
 
 
 def _bare_loop(program: Path, kernel: Path) -> Callable[[], list[float]]:
     def measure() -> list[float]:
         output = subprocess.run([program, kernel], check=True, capture_output=True).stdout
-        return [float(number) for number in output.split()]
+        return _numbers(output)
 
     return measure
 

@@ -23,8 +23,18 @@ _OPTIONS = (
 
 
 def build(name: str, directory: Path) -> Path:
-    """The path of the program made from `name`.c."""
+    """The program made from `name`.c, which runs at ring 3 with all ports open."""
+    return _link(name, directory, "entry.S", f"{name}.c")
+
+
+def build_entry(name: str, directory: Path) -> Path:
+    """The program made from `name`.S, which has an entry of its own."""
+    return _link(name, directory, f"{name}.S")
+
+
+def _link(name: str, directory: Path, *sources: str) -> Path:
     program = directory / f"{name}.elf"
-    sources = [str(_HERE / "entry.S"), str(_HERE / f"{name}.c")]
-    subprocess.run(["gcc", *_OPTIONS, "-o", str(program), *sources], check=True)
+    subprocess.run(
+        ["gcc", *_OPTIONS, "-o", str(program), *(str(_HERE / source) for source in sources)], check=True
+    )
     return program
