@@ -2,7 +2,7 @@
 
 from kvmctl.domain.aliases import with_aliases
 from kvmctl.domain.defaults import with_defaults
-from kvmctl.domain.document import format, parse, validate
+from kvmctl.domain.document import examine, format, parse, validate
 from kvmctl.domain.errors import DomainError, ErrorKind, Finding
 from kvmctl.domain.live import inactive
 from kvmctl.domain.meaning.resources import MOST_VCPUS
@@ -40,6 +40,7 @@ __all__ = [
     "Present",
     "Quirks",
     "Rng",
+    "examine",
     "format",
     "inactive",
     "parse",

@@ -1,4 +1,6 @@
-"""The room's three doors: text to domain, domain to text, and what is wrong with a domain."""
+"""The room's doors: text to domain, domain to text, and what is wrong with either."""
+
+from dataclasses import replace
 
 from kvmctl.domain import meaning, schema, source, writer
 from kvmctl.domain.errors import DomainError, Finding
@@ -29,6 +31,47 @@ def format(domain: Domain, *, live: bool = False) -> str:
 def validate(domain: Domain) -> list[Finding]:
     """Everything that keeps this domain from being run; the empty list for a good one."""
     return meaning.findings(domain)
+
+
+def examine(text: str | bytes) -> list[Finding]:
+    """Everything in a document that is wrong, in the order of its lines; the empty list for a good one."""
+    reader = Reader(errors=[])
+    errors: list[DomainError] = []
+    findings: list[Finding] = []
+    try:
+        root = source.load(text)
+        domain: Domain | None = reader.read(Domain, root)
+        if domain is not None:
+            findings = [_placed(finding, reader) for finding in meaning.findings(domain)]
+        if not reader.errors and not findings:
+            schema.check(root)
+    except DomainError as error:
+        errors.append(error)
+    errors = [*(reader.errors or []), *errors]
+    refused = [error.path for error in errors if error.path]
+    findings = [
+        *(Finding(error.kind, _without_place(error), error.path, error.line) for error in errors),
+        # What was refused is missing for the checks of what things mean together.
+        *(finding for finding in findings if not any(_beside(finding.path, path) for path in refused)),
+    ]
+    return sorted(findings, key=lambda finding: finding.line or 0)
+
+
+def _placed(finding: Finding, reader: Reader) -> Finding:
+    path = None if finding.path is None else reader.path_of(finding.path)
+    return replace(finding, path=path, line=reader.line_of(path))
+
+
+def _beside(path: str | None, refused: str) -> bool:
+    """Whether a place is in, or around, the element that something was refused in."""
+    element = refused.rpartition("/")[0] if "/@" in refused else refused
+    path = f"{path or ''}/"
+    return path.startswith(f"{element}/") or f"{element}/".startswith(path.rpartition("/@")[0] or path)
+
+
+def _without_place(error: DomainError) -> str:
+    line = f", line {error.line}" if error.line is not None else ""
+    return error.message.replace(f" ({error.path}{line})", "", 1)
 
 
 def _error(finding: Finding, line: int | None) -> DomainError:

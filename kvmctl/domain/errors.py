@@ -24,6 +24,8 @@ class Finding:
     kind: ErrorKind
     message: str
     path: str | None = None
+    line: int | None = None
+    """Where it is known: of findings of a document."""
 
 
 class DomainError(Exception):

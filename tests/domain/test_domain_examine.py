@@ -1,0 +1,90 @@
+"""All that is wrong with a document, at once and with its lines."""
+
+import time
+
+import pytest
+from hypothesis import given
+
+import kvmctl.domain
+from kvmctl.domain import DomainError, ErrorKind, examine
+from kvmctl.domain.reader import MOST_ERRORS
+from tests.domain.documents import FULL, SMALL, small
+from tests.domain.strategies import changed_documents
+
+
+def _line(text: str, part: str) -> int:
+    return next(number for number, line in enumerate(text.splitlines(), start=1) if part in line)
+
+
+@pytest.mark.parametrize("text", [FULL, SMALL])
+def test_a_good_document_has_no_findings(text: str) -> None:
+    assert examine(text) == []
+
+
+def test_names_values_and_meaning_in_one_list() -> None:
+    changes = {
+        "cpuset='0-3,8' current": "cpuset='x' current",
+        "<period>100000</period>": "<period>1</period>",
+        "<apic/>": "<apic eoi='on'/><viridian/><foo/>",
+        "<vcpupin vcpu='1' ": "<vcpupin vcpu='0' ",
+        "<target port='1'/>": "<target port='0'/>",
+        "<seclabel type='none' model='none'/>": "<seclabel type='static'/>",
+    }
+    text = FULL
+    for old, new in changes.items():
+        assert old in text
+        text = text.replace(old, new)
+    found = examine(text)
+    assert [(finding.kind, finding.path) for finding in found] == [
+        (ErrorKind.INVALID_ARG, "/domain/vcpu/@cpuset"),
+        (ErrorKind.CONFIG_UNSUPPORTED, "/domain/cputune/period"),
+        (ErrorKind.XML_ERROR, "/domain/cputune/vcpupin[2]/@vcpu"),
+        (ErrorKind.CONFIG_UNSUPPORTED, "/domain/features/apic/@eoi"),
+        (ErrorKind.CONFIG_UNSUPPORTED, "/domain/features/viridian"),
+        (ErrorKind.XML_DETAIL, "/domain/features/foo"),
+        (ErrorKind.XML_ERROR, "/domain/devices/serial[2]/target/@port"),
+        (ErrorKind.CONFIG_UNSUPPORTED, "/domain/seclabel/@type"),
+    ]
+    marks = ["cpuset='x'", "<period>1<", "<vcpupin vcpu='0' cpuset='1", "eoi=", "eoi=", "eoi="]
+    for finding, mark in zip(found, [*marks, "<target port='0'/>", "type='static'"], strict=True):
+        assert finding.line == _line(text, mark)
+    assert all("line" not in finding.message for finding in found)
+
+
+def test_everything_that_is_missing_is_said() -> None:
+    assert [finding.message for finding in examine("<domain type='kvm'/>")] == [
+        "missing element 'name'",
+        "missing element 'memory'",
+        "missing element 'os'",
+    ]
+
+
+def test_places_after_an_item_that_cannot_be_read() -> None:
+    ports = ["<serial type='tcp'/>", *["<serial type='pty'><target port='1'/></serial>"] * 2]
+    found = examine(small(devices="\n".join(ports)))
+    assert [(finding.path, finding.line) for finding in found] == [
+        ("/domain/devices/serial/@type", 1),
+        ("/domain/devices/serial[3]/target/@port", 3),
+    ]
+
+
+def test_a_text_that_is_no_document() -> None:
+    (finding,) = examine("<domain>\n <name>g</nam>\n</domain>")
+    assert (finding.kind, finding.line) == (ErrorKind.XML_ERROR, 2)
+
+
+def test_a_document_with_too_many_mistakes_takes_little_time() -> None:
+    start = time.monotonic()
+    assert len(examine(small("<titel/>" * 100_000))) == MOST_ERRORS + 1
+    assert time.monotonic() - start < 10
+
+
+@given(changed_documents())
+def test_the_api_and_the_list_agree(text: str) -> None:
+    found = examine(text)
+    try:
+        kvmctl.domain.parse(text)
+    except DomainError as error:
+        assert any((one.kind, one.path) == (error.kind, error.path) for one in found)
+    else:
+        assert found == []
