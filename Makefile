@@ -9,8 +9,9 @@ SHELL := bash
 
 # Debian packages. libvirt-python is built from source against libvirt-dev; gcc also builds the demo guest.
 APT_BUILD := gcc libc6-dev pkg-config libvirt-dev python3 python3-dev python3-venv
-# The clients that the tests drive, with libvirt's schemas, and what checks manual pages and ACPI tables.
-APT_TEST  := libvirt-clients virtinst mandoc acpica-tools
+# The clients that the tests drive, with libvirt's schemas, what checks manual pages and ACPI tables, and what
+# networks are made with.
+APT_TEST  := libvirt-clients virtinst mandoc acpica-tools iproute2 nftables dnsmasq-base passt
 # The peers that the benchmarks measure.
 APT_BENCH := qemu-system-x86 qemu-utils libvirt-daemon-system
 # The Linux test guest.

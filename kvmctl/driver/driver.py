@@ -13,6 +13,7 @@ from kvmctl.driver.events import EventHub
 from kvmctl.driver.inventory import Inventory
 from kvmctl.driver.launcher import Launcher
 from kvmctl.driver.lifecycle import Adoption, Control, Definitions, Ending, Parts, Starter, Watcher
+from kvmctl.driver.network import Networks
 from kvmctl.driver.paths import DRIVER, Paths
 from kvmctl.driver.rpc import Connection, ErrorCode, VirError, types
 from kvmctl.driver.store import Status, Store
@@ -28,7 +29,10 @@ class Driver:
         self.events = EventHub()
         self.consoles = Consoles()
         self.launcher = Launcher()
-        self.parts = Parts(self.store, self.inventory, self.events, self.consoles, self.launcher)
+        self.networks = Networks(paths, self.inventory)
+        self.parts = Parts(
+            self.store, self.inventory, self.events, self.consoles, self.launcher, self.networks
+        )
         ending = Ending(self.parts)
         watcher = Watcher(self.parts, ending)
         self.definitions = Definitions(self.parts)
@@ -60,6 +64,7 @@ class Driver:
     async def client_gone(self, connection: Connection) -> None:
         """Forget a client's registrations and end the guests that were to live no longer than it."""
         self.events.forget(connection)
+        self.networks.events.forget(connection)
         for domain in tuple(self.inventory):
             if domain.run is not None and domain.run.owner is connection:
                 try:
@@ -74,7 +79,9 @@ class Driver:
         self._pump = asyncio.create_task(self.events.pump())
         self.launcher.start()
         self.store.clean_up()
+        self.networks.store.prepare()
         self.reload()
+        await self.networks.begin()
         await asyncio.gather(*map(self._adopt, self.store.load_statuses()))
         if self.store.first_start_since_boot():
             for domain in self.inventory:
@@ -95,6 +102,7 @@ class Driver:
 
     def reload(self) -> None:
         """Read the definitions; what is new or changed on disk is taken over, nothing is forgotten."""
+        self.networks.reload()
         for definition in self.store.load_definitions():
             try:
                 domain = self.inventory.match(definition)

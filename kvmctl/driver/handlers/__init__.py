@@ -6,6 +6,7 @@ from kvmctl.driver.handlers import (
     domain,
     domain_config,
     domain_guest,
+    domain_ifaddr,
     domain_job,
     domain_list,
     domain_memory,
@@ -15,6 +16,8 @@ from kvmctl.driver.handlers import (
     domain_stats,
     domain_vcpu,
     events,
+    network,
+    network_list,
     node,
 )
 from kvmctl.driver.rpc import Handlers
@@ -26,6 +29,7 @@ _TABLES = (
     domain.table,
     domain_config.table,
     domain_guest.table,
+    domain_ifaddr.table,
     domain_job.table,
     domain_metadata.table,
     domain_run.table,
@@ -34,6 +38,8 @@ _TABLES = (
     domain_memory.table,
     domain_stats.table,
     events.table,
+    network.table,
+    network_list.table,
 )
 
 

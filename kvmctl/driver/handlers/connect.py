@@ -20,7 +20,11 @@ _READ_ONLY = 1 << 0  # VIR_CONNECT_RO
 # The release of libvirt whose API this daemon follows, as virConnectGetLibVersion counts.
 _LIBVIRT_VERSION = 9 * 1_000_000
 
-_FEATURES = {Feature.REMOTE_EVENT_CALLBACK, Feature.REMOTE_CLOSE_CALLBACK}
+_FEATURES = {
+    Feature.REMOTE_EVENT_CALLBACK,
+    Feature.REMOTE_CLOSE_CALLBACK,
+    Feature.NETWORK_UPDATE_HAS_CORRECT_ORDER,
+}
 
 
 def _version_number(text: str) -> int:
@@ -50,6 +54,7 @@ def _check_uri(text: str, own: str) -> None:
 @table.answers(Procedure.CONNECT_CLOSE)
 async def connect_close(driver: Driver, connection: Connection, _args: None) -> None:
     driver.events.forget(connection)
+    driver.networks.events.forget(connection)
 
 
 @table.answers(Procedure.CONNECT_SUPPORTS_FEATURE)

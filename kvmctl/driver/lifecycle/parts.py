@@ -8,6 +8,7 @@ from kvmctl.driver.domain import DomainObject
 from kvmctl.driver.events import EventHub
 from kvmctl.driver.inventory import Inventory
 from kvmctl.driver.launcher import Launcher
+from kvmctl.driver.network import Networks
 from kvmctl.driver.rpc import VirError
 from kvmctl.driver.store import Status, Store
 
@@ -21,6 +22,7 @@ class Parts:
     events: EventHub
     consoles: Consoles
     launcher: Launcher
+    networks: Networks
 
     def save_status(self, domain: DomainObject) -> None:
         """Write down what the next daemon needs to take a running guest over; no running guest, no word."""

@@ -70,7 +70,8 @@ class Starter:
             self._parts.store.save_status(
                 Status(numbered, domain.persistent, State.PAUSED, PausedReason.STARTING_UP, None)
             )
-            launched = launch(numbered, self._parts.store.paths, self._parts.launcher)
+            connected = self._parts.networks.connected(numbered)
+            launched = launch(connected, self._parts.store.paths, self._parts.launcher)
         except BaseException:
             self._ending.forget(domain, numbered)
             raise

@@ -1,0 +1,302 @@
+"""All networks of the daemon: found by name or uuid, defined, started, changed and ended."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import replace
+from uuid import UUID, uuid4
+
+import kvmctl.network
+from kvmctl.domain import Domain, DomainError, Interface
+from kvmctl.driver.errors import failure
+from kvmctl.driver.inventory import Inventory
+from kvmctl.driver.network import host, update
+from kvmctl.driver.network.constants import Event, UpdateFlags
+from kvmctl.driver.network.events import NetworkEvents
+from kvmctl.driver.network.object import NetworkObject
+from kvmctl.driver.network.store import NetworkStatus, NetworkStore
+from kvmctl.driver.paths import Paths
+from kvmctl.driver.rpc import ErrorCode, ErrorDomain, VirError
+from kvmctl.host import bridge
+from kvmctl.network import Network
+
+log = logging.getLogger(__name__)
+
+
+class Networks:
+    def __init__(self, paths: Paths, domains: Inventory) -> None:
+        self.store = NetworkStore(paths)
+        self.events = NetworkEvents()
+        self._domains = domains
+        self._networks: dict[UUID, NetworkObject] = {}
+
+    # Finding
+
+    def __iter__(self) -> Iterator[NetworkObject]:
+        return iter(sorted(self._networks.values(), key=lambda network: network.name))
+
+    def by_uuid(self, uuid: UUID, name: str | None = None) -> NetworkObject:
+        network = self._networks.get(uuid)
+        if network is None:
+            suffix = f" ({name})" if name else ""
+            raise failure(ErrorCode.NO_NETWORK, f"no network with matching uuid '{uuid}'{suffix}")
+        return network
+
+    def by_name(self, name: str) -> NetworkObject:
+        for network in self._networks.values():
+            if network.name == name:
+                return network
+        raise failure(ErrorCode.NO_NETWORK, f"no network with matching name '{name}'")
+
+    def _match(self, definition: Network) -> NetworkObject | None:
+        """The network that a definition is for, or None for a new one; a half match is refused."""
+        for other in self._networks.values():
+            if (other.name == definition.name) != (other.uuid == definition.uuid):
+                raise failure(
+                    ErrorCode.OPERATION_FAILED,
+                    f"network '{other.name}' is already defined with uuid {other.uuid}",
+                )
+        return self._networks.get(definition.uuid) if definition.uuid is not None else None
+
+    # Guests
+
+    def connected(self, domain: Domain) -> Domain:
+        """The domain with the bridges of the networks that its interfaces are on. Raises VirError."""
+        interfaces = tuple(map(self._connected, domain.devices.interfaces))
+        return replace(domain, devices=replace(domain.devices, interfaces=interfaces))
+
+    def _connected(self, interface: Interface) -> Interface:
+        if interface.type != "network" or interface.network is None:
+            return interface
+        live = self.by_name(interface.network).require_active()
+        return replace(interface, bridge=live.bridge_name, portid=interface.portid or uuid4())
+
+    def ports(self, network: NetworkObject) -> Iterator[tuple[Domain, Interface]]:
+        """The interfaces of running guests that are on it."""
+        for domain in self._domains:
+            if domain.active and domain.live is not None:
+                for interface in domain.live.devices.interfaces:
+                    if interface.type == "network" and interface.network == network.name:
+                        yield domain.live, interface
+
+    # Definitions
+
+    async def define(self, text: str) -> NetworkObject:
+        definition = self._parse(text)
+        while True:
+            network = self._match(definition)
+            if network is None:
+                network = NetworkObject(config=definition)
+                self._networks[network.uuid] = network
+            async with network.lock:
+                if network.removed:
+                    continue
+                try:
+                    await asyncio.to_thread(self.store.save_definition, definition)
+                except VirError:
+                    if not network.active:
+                        self._forget(network)
+                    raise
+                network.config = definition
+                await self.events.lifecycle(network, Event.DEFINED)
+                return network
+
+    async def undefine(self, network: NetworkObject) -> None:
+        """A running network goes on as a transient one."""
+        async with network.lock:
+            if not network.persistent:
+                raise failure(ErrorCode.OPERATION_INVALID, "cannot undefine transient network")
+            await asyncio.to_thread(self.store.delete_definition, network.name)
+            network.autostart = False
+            await self.events.lifecycle(network, Event.UNDEFINED)
+            if network.active:
+                network.config = None
+            else:
+                self._remove(network)
+
+    def _parse(self, text: str) -> Network:
+        try:
+            parsed = kvmctl.network.inactive(kvmctl.network.parse(text))
+        except DomainError as error:
+            raise _xml_failure(error) from error
+        known = next((other for other in self._networks.values() if other.name == parsed.name), None)
+        if known is not None and parsed.uuid is None:
+            parsed = replace(parsed, uuid=known.uuid)
+        definition = kvmctl.network.with_defaults(parsed, self._free_bridge)
+        self._check_bridge(definition)
+        return definition
+
+    def _free_bridge(self) -> str:
+        used = {network.definition.bridge_name for network in self._networks.values()}
+        names = (f"virbr{number}" for number in itertools.count())
+        return next(name for name in names if name not in used and not bridge.exists(name))
+
+    def _check_bridge(self, definition: Network) -> None:
+        for other in self._networks.values():
+            if other.uuid == definition.uuid:
+                continue
+            for theirs in (other.config, other.live):
+                shared = theirs is None or not (theirs.owns_bridge or definition.owns_bridge)
+                if not shared and theirs is not None and theirs.bridge_name == definition.bridge_name:
+                    raise failure(
+                        ErrorCode.INTERNAL_ERROR, f"bridge name '{definition.bridge_name}' already in use."
+                    )
+
+    def set_autostart(self, network: NetworkObject, enabled: bool) -> None:
+        if not network.persistent:
+            raise failure(ErrorCode.OPERATION_INVALID, "cannot set autostart for transient network")
+        self.store.set_autostart(network.name, enabled)
+        network.autostart = enabled
+
+    # Running
+
+    async def create(self, text: str) -> NetworkObject:
+        """Start from XML: a transient network, or one run of a defined one with another definition."""
+        definition = self._parse(text)
+        while True:
+            network = self._match(definition)
+            if network is None:
+                network = NetworkObject(live=definition)
+                self._networks[network.uuid] = network
+            async with network.lock:
+                if network.removed:
+                    continue
+                await self._start(network, definition)
+                return network
+
+    async def start(self, network: NetworkObject) -> None:
+        async with network.lock:
+            if network.config is None or network.removed:
+                raise failure(ErrorCode.NO_NETWORK, f"no network with matching uuid '{network.uuid}'")
+            await self._start(network, network.config)
+
+    async def _start(self, network: NetworkObject, definition: Network) -> None:
+        if network.active:
+            raise failure(ErrorCode.OPERATION_INVALID, "network is already active")
+        files = self.store.files
+        try:
+            # The unfinished status tells a next daemon what to take down, should this one die in between.
+            self.store.save_status(NetworkStatus(definition, finished=False))
+            network.dnsmasq = await asyncio.to_thread(host.bring_up, definition, network.uuid, files)
+            self.store.save_status(NetworkStatus(definition, True, network.dnsmasq))
+        except BaseException:
+            files.remove_run_files(definition.name)
+            network.live = None
+            if not network.persistent:
+                self._forget(network)
+            raise
+        network.live, network.active = definition, True
+        await self.events.lifecycle(network, Event.STARTED)
+
+    async def destroy(self, network: NetworkObject) -> None:
+        async with network.lock:
+            live = network.require_active()
+            await asyncio.to_thread(host.take_down, live, network.uuid, self.store.files)
+            self.store.files.remove_run_files(network.name)
+            network.active = False
+            await self.events.lifecycle(network, Event.STOPPED)
+            if network.persistent:
+                network.live = network.dnsmasq = None
+            else:
+                self._remove(network)
+
+    async def update(
+        self, network: NetworkObject, command: int, section: int, parent: int, text: str, flags: UpdateFlags
+    ) -> None:
+        async with network.lock:
+            live = UpdateFlags.LIVE in flags or (not flags and network.active)
+            config = UpdateFlags.CONFIG in flags or (not flags and not network.active)
+            if live:
+                network.require_active()
+            if config and network.config is None:
+                raise failure(
+                    ErrorCode.OPERATION_INVALID, "cannot change persistent config of a transient network"
+                )
+            try:
+                # Both are made before either is used: all of the change happens, or nothing.
+                arguments = (command, section, parent, text)
+                new_live = update.updated(network.live, *arguments) if live and network.live else None
+                new_config = update.updated(network.config, *arguments) if config and network.config else None
+            except DomainError as error:
+                raise _xml_failure(error) from error
+            if new_config is not None:
+                await asyncio.to_thread(self.store.save_definition, new_config)
+                network.config = new_config
+            if new_live is not None:
+                network.live = new_live
+                await self._serve(network, new_live)
+
+    async def _serve(self, network: NetworkObject, live: Network) -> None:
+        network.dnsmasq = await asyncio.to_thread(
+            host.serve, live, network.uuid, self.store.files, network.dnsmasq
+        )
+        self.store.save_status(NetworkStatus(live, True, network.dnsmasq))
+
+    # The daemon's life
+
+    async def begin(self) -> None:
+        """The networks that run already, then those that start with the host."""
+        for status in self.store.load_statuses():
+            try:
+                await self._adopt(status)
+            except VirError as error:
+                log.error("cannot take over network '%s': %s", status.live.name, error)
+        if self.store.first_start_since_boot():
+            for network in tuple(self):
+                if network.autostart and not network.active:
+                    try:
+                        await self.start(network)
+                    except VirError as error:
+                        log.error("cannot autostart network '%s': %s", network.name, error)
+
+    def reload(self) -> None:
+        """Read the definitions; what is new or changed on disk is taken over, nothing is forgotten."""
+        for definition in self.store.load_definitions():
+            definition = kvmctl.network.with_defaults(definition, self._free_bridge)
+            try:
+                network = self._match(definition)
+            except VirError as error:
+                log.error("ignoring the definition of network '%s': %s", definition.name, error)
+                continue
+            if network is None:
+                network = NetworkObject(config=definition)
+                self._networks[network.uuid] = network
+            network.config = definition
+            network.autostart = self.store.autostart(network.name)
+
+    async def _adopt(self, status: NetworkStatus) -> None:
+        live, files = status.live, self.store.files
+        if live.uuid is None:
+            return
+        there = not live.owns_bridge or await asyncio.to_thread(bridge.exists, live.bridge_name)
+        if not status.finished or not there:
+            await asyncio.to_thread(host.take_down, live, live.uuid, files)
+            files.remove_run_files(live.name)
+            return
+        network = self._match(live)
+        if network is None:
+            network = NetworkObject(live=live)
+            self._networks[network.uuid] = network
+        network.live, network.active, network.dnsmasq = live, True, status.dnsmasq
+        log.info("network %s: taken over", live.name)
+        if status.dnsmasq is not None and not status.dnsmasq.alive():
+            log.warning("network %s: its dnsmasq has ended; it gets a new one", live.name)
+            await self._serve(network, live)
+
+    def _forget(self, network: NetworkObject) -> None:
+        network.removed = True
+        self._networks.pop(network.uuid, None)
+
+    def _remove(self, network: NetworkObject) -> None:
+        self._forget(network)
+        with suppress(OSError):
+            self.store.files.lease_file(network.name).unlink(missing_ok=True)
+
+
+def _xml_failure(error: DomainError) -> VirError:
+    """The kinds carry the names of libvirt's codes."""
+    return VirError(ErrorCode[error.kind.name], str(error), ErrorDomain.NETWORK)
