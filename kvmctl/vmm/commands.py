@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from kvmctl.vmm.chardev import FdChardev
 from kvmctl.vmm.control import QmpServer
+from kvmctl.vmm.cpu import Position
 from kvmctl.vmm.firmware import has_acpi
 from kvmctl.vmm.lifecycle import Lifecycle, NeedsReset, RunState
 from kvmctl.vmm.machine import Machine
@@ -45,7 +46,7 @@ def register(
                 "qom-path": f"/machine/cpu[{vcpu.index}]",
                 "thread-id": vcpu.thread_id,
                 "target": "x86_64",
-                "props": {"socket-id": 0, "core-id": vcpu.index, "thread-id": 0},
+                "props": _properties(machine.cpu.topology.position(vcpu.index)),
             }
             for vcpu in machine.vcpus
         ]
@@ -83,6 +84,11 @@ def register(
         commands["system_powerdown"] = lifecycle.powerdown
     for name, call in commands.items():
         server.commands[name] = Command(_without_arguments(call))
+
+
+def _properties(at: Position) -> dict[str, int]:
+    """CpuInstanceProperties."""
+    return {"socket-id": at.socket, "die-id": at.die, "core-id": at.core, "thread-id": at.thread}
 
 
 def _without_arguments(call: Callable[[], object]) -> Handler:

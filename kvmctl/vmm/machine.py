@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kvmctl.vmm import boot, firmware
+from kvmctl.vmm.backing import backing_of
 from kvmctl.vmm.boot import flat, pvh
 from kvmctl.vmm.boot.image import BzImage, recognise
 from kvmctl.vmm.boot.source import FileSource
 from kvmctl.vmm.bus.io import IoBus
 from kvmctl.vmm.bus.pci import LEVEL_TRIGGERED_GSIS, PciBus
 from kvmctl.vmm.bus.slots import MmioSlots
+from kvmctl.vmm.cpu import GuestCpu
 from kvmctl.vmm.devices import BOARD
 from kvmctl.vmm.devices.platform import CharBackend, Device, Pausable, Platform, PowerRequest, Timer
 from kvmctl.vmm.devices.pm import PowerManagement
@@ -91,8 +93,9 @@ class Machine:
         if domain.vcpus > kvm.max_vcpus:
             raise MachineError(f"{domain.vcpus} vCPUs are asked for, this host's KVM has {kvm.max_vcpus}")
         self.domain = domain
+        self.cpu = GuestCpu(domain, kvm.host_cpu(), quirks.cpuid)
         self.bus = IoBus()
-        self.memory = GuestMemory(domain.memory, f"guest-{domain.name}"[:200])
+        self.memory = GuestMemory(domain.memory, f"guest-{domain.name}"[:200], backing_of(domain))
         self.vcpus: list[Vcpu] = []
         self._kvm = kvm
         self._quirks = quirks
@@ -115,13 +118,11 @@ class Machine:
         vm.set_gsi_routing(())
         vm.trigger_by_level(LEVEL_TRIGGERED_GSIS if self._has_pci else self._slots.gsis)
         vm.create_pit(reinject=self._quirks.pit_reinject)
-        tsc_deadline = bool(self._kvm.check_extension(abi.CAP_TSC_DEADLINE_TIMER))
-        supported = self._kvm.supported_cpuid()
-        self._emulator = Emulator(self.memory, self.bus, cpuid.physical_bits(supported))
-        for index in range(self.domain.vcpus):
-            vcpu = Vcpu(vm, index, self._gate, self)
-            leaves = cpuid.for_vcpu(supported, index, self.domain.vcpus, tsc_deadline=tsc_deadline)
-            vcpu.set_cpuid(self._quirks.cpuid(leaves))
+        self._emulator = Emulator(self.memory, self.bus, self.cpu.physical_bits)
+        for index in self.cpu.present:
+            vcpu = Vcpu(vm, index, self.cpu.topology.apic_id(index), self._gate, self)
+            vcpu.set_cpuid(self.cpu.entries(index))
+            vcpu.set_msrs(self.cpu.msrs)
             self.vcpus.append(vcpu)
         return vm
 
@@ -190,7 +191,7 @@ class Machine:
             self._files.initrd_fd,
             cmdline,
             cache_dir=self._files.cache_dir,
-            vcpus=self.domain.vcpus,
+            vcpus=len(self.vcpus),
             rsdp=firmware.write_tables(self.domain, self.memory, self._slots.taken),
         )
         start_at(self.vcpus[0], entry)

@@ -18,12 +18,14 @@ from typing import TYPE_CHECKING, Any, Final
 from setproctitle import setproctitle
 
 import kvmctl
+from kvmctl.backends import BackendError
 from kvmctl.domain import DomainError, parse, with_defaults
 from kvmctl.vmm import chardev as chardevs
 from kvmctl.vmm import commands
 from kvmctl.vmm.boot import BootError
 from kvmctl.vmm.bus.io import BusError
 from kvmctl.vmm.control import DeviceMonitor, QmpServer
+from kvmctl.vmm.cpu import GuestCpuError
 from kvmctl.vmm.kvm.system import Kvm, KvmError
 from kvmctl.vmm.kvm.vcpu import install_kick_handler
 from kvmctl.vmm.lifecycle import EXIT_FAILED, Lifecycle
@@ -46,7 +48,17 @@ _ESCAPE: Final = b"\x1d"  # Ctrl-], as in virsh console
 
 log = logging.getLogger(__name__)
 
-StartupError = (BootError, BusError, DomainError, GuestMemoryError, KvmError, MachineError, OSError)
+StartupError = (
+    BackendError,
+    BootError,
+    BusError,
+    DomainError,
+    GuestCpuError,
+    GuestMemoryError,
+    KvmError,
+    MachineError,
+    OSError,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

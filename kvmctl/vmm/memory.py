@@ -1,17 +1,24 @@
-"""Guest RAM: one memfd, mapped once.
+"""Guest RAM: one mapping.
 
-A memfd rather than anonymous memory, so that another process (a vhost-user back end, a snapshot) can map
-the same pages by descriptor. The guest-physical layout is the PC's: RAM from 0 up to 3 GiB, a hole for the
-interrupt controllers and devices below 4 GiB, and the rest of the RAM from 4 GiB up.
+The guest-physical layout is the PC's: RAM from 0 up to 3 GiB, a hole for the interrupt controllers and
+devices below 4 GiB, and the rest of the RAM from 4 GiB up.
+
+Memory is private and anonymous unless somebody else is to map it, too: then it is a shared memfd, which a
+vhost-user back end gets by descriptor. Private memory is what the host can back with transparent huge pages
+and what KSM merges; it never looks at shared mappings.
 """
 
 from __future__ import annotations
 
 import ctypes
+import errno
 import mmap
 import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Final
+
+from kvmctl.host import hugepages, numa
 
 GIB: Final = 1 << 30
 PAGE_SIZE: Final = 4096
@@ -21,6 +28,11 @@ HIGH_RAM_START: Final = 4 * GIB
 _FALLOC_FL_KEEP_SIZE: Final = 1
 _FALLOC_FL_PUNCH_HOLE: Final = 2
 _SPLICE_CHUNK: Final = 1 << 30
+_MFD_HUGE_SHIFT: Final = 26
+_MAP_NORESERVE: Final = 0x4000
+_MADV_POPULATE_WRITE: Final = 23
+_MADV_DONTNEED: Final = 4
+_ALLOCATION_CHUNK: Final = 64 << 20
 
 
 class GuestMemoryError(Exception):
@@ -40,6 +52,37 @@ class Region:
         return self.gpa + self.size
 
 
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """The host's nodes that a part of the RAM comes from; `mode` as numa.bind has it."""
+
+    offset: int
+    size: int
+    mode: str
+    nodes: frozenset[int]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Backing:
+    """What RAM is made of (formatdomain, "Memory Backing")."""
+
+    shared: bool = True
+    """Whether others may map it by its descriptor."""
+    memfd: bool = False
+    """A memfd even when it is private."""
+    page_size: int | None = None
+    """Of huge pages; None for ordinary ones."""
+    mergeable: bool = False
+    """Whether KSM may merge pages with those of other guests; only private ordinary memory can be."""
+    locked: bool = False
+    allocation_threads: int = 0
+    """How many threads allocate all of it at the start; 0: pages come when they are touched."""
+    policies: tuple[Policy, ...] = ()
+
+
+SHARED: Final = Backing()
+
+
 def layout(size: int) -> tuple[Region, ...]:
     """Place `size` bytes of RAM around the hole below 4 GiB."""
     low = min(size, LOW_RAM_END)
@@ -52,24 +95,124 @@ def layout(size: int) -> tuple[Region, ...]:
 class GuestMemory:
     """The RAM of one guest, addressed by guest-physical address."""
 
-    def __init__(self, size: int, name: str = "guest-ram") -> None:
+    def __init__(self, size: int, name: str = "guest-ram", backing: Backing = SHARED) -> None:
         if size <= 0:
             raise GuestMemoryError("a guest needs more than 0 bytes of memory")
-        size = (size + PAGE_SIZE - 1) // PAGE_SIZE * PAGE_SIZE
+        page = backing.page_size or PAGE_SIZE
+        if backing.page_size is not None and size % page:
+            raise GuestMemoryError(
+                f"the memory of {size >> 10} KiB is no whole number of huge pages of {page >> 10} KiB"
+            )
+        size = (size + page - 1) // page * page
         self.size = size
         self.regions = layout(size)
-        self.fd = os.memfd_create(name, os.MFD_CLOEXEC)
+        self.shared = backing.shared
+        self._backing = backing
+        self._page = page
+        self._fd = -1
         try:
-            os.ftruncate(self.fd, size)
-            # A core dump of the VMM is about the VMM: the guest's RAM stays out of it.
-            self._map = mmap.mmap(self.fd, size, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
-            self._map.madvise(mmap.MADV_DONTDUMP)
+            self._map = self._create(size, name)
         except (OSError, OverflowError, ValueError) as error:
-            os.close(self.fd)
-            raise GuestMemoryError(f"cannot map {size} bytes of guest memory: {error}") from error
+            self._close()
+            raise GuestMemoryError(self._refusal(size, error)) from error
         self._bytes = memoryview(self._map)
         self._anchor = ctypes.c_char.from_buffer(self._map)
         self.host_address = ctypes.addressof(self._anchor)
+        try:
+            self._prepare()
+        except BaseException:
+            self._close()
+            raise
+
+    @property
+    def fd(self) -> int:
+        """The memfd of shared memory, for somebody else to map."""
+        if not self.shared:
+            raise GuestMemoryError(
+                "this guest's memory is private: <access mode='shared'/> lets others map it"
+            )
+        return self._fd
+
+    def _close(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+
+    def _create(self, size: int, name: str) -> mmap.mmap:
+        backing = self._backing
+        access = mmap.PROT_READ | mmap.PROT_WRITE
+        sharing = mmap.MAP_SHARED if backing.shared else mmap.MAP_PRIVATE
+        if not (backing.shared or backing.memfd or backing.page_size):
+            return mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | _MAP_NORESERVE, access)
+        flags = os.MFD_CLOEXEC
+        if backing.page_size is not None:
+            flags |= os.MFD_HUGETLB | (backing.page_size.bit_length() - 1) << _MFD_HUGE_SHIFT
+        self._fd = os.memfd_create(name, flags)
+        os.ftruncate(self._fd, size)
+        return mmap.mmap(self._fd, size, sharing, access)
+
+    def _refusal(self, size: int, error: Exception) -> str:
+        page = self._backing.page_size
+        if page is None:
+            return f"cannot map {size} bytes of guest memory: {error}"
+        pool = hugepages.pools().get(page)
+        if pool is None:
+            return f"this host has no huge pages of {page >> 10} KiB"
+        return (
+            f"the guest needs {size // page} huge pages of {page >> 10} KiB, "
+            f"{pool.free} of the host's {pool.total} are free"
+        )
+
+    def _prepare(self) -> None:
+        """All that is said about the pages before the first of them is touched, then their allocation."""
+        backing = self._backing
+        # A core dump of the VMM is about the VMM: the guest's RAM stays out of it.
+        self._map.madvise(mmap.MADV_DONTDUMP)
+        if backing.mergeable and not backing.shared and backing.page_size is None:
+            self._advise_merging()
+        for policy in backing.policies:
+            try:
+                numa.bind(self.host_address + policy.offset, policy.size, policy.mode, policy.nodes)
+            except OSError as error:
+                nodes = ", ".join(map(str, sorted(policy.nodes)))
+                raise GuestMemoryError(
+                    f"cannot have memory from NUMA node {nodes} of the host: {error.strerror}"
+                ) from error
+        if backing.allocation_threads:
+            self._allocate(backing.allocation_threads)
+        if backing.locked:
+            self._lock()
+
+    def _advise_merging(self) -> None:
+        try:
+            self._map.madvise(mmap.MADV_MERGEABLE)
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # a kernel without KSM
+                raise GuestMemoryError(f"cannot let KSM merge guest memory: {error.strerror}") from error
+
+    def _allocate(self, threads: int) -> None:
+        """Touch every page, in chunks that the threads share out among themselves."""
+        libc = ctypes.CDLL(None, use_errno=True)
+        chunk = max(_ALLOCATION_CHUNK, self._page)
+
+        def populate(offset: int) -> int:
+            length = min(chunk, self.size - offset)
+            address = ctypes.c_void_p(self.host_address + offset)
+            done = libc.madvise(address, ctypes.c_size_t(length), _MADV_POPULATE_WRITE)
+            return 0 if done == 0 else ctypes.get_errno()
+
+        with ThreadPoolExecutor(threads, "allocation") as pool:
+            for number in pool.map(populate, range(0, self.size, chunk)):
+                if number:
+                    raise GuestMemoryError(
+                        f"cannot allocate {self.size} bytes of guest memory: {os.strerror(number)}"
+                    )
+
+    def _lock(self) -> None:
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.mlock(ctypes.c_void_p(self.host_address), ctypes.c_size_t(self.size)) != 0:
+            reason = os.strerror(ctypes.get_errno())
+            raise GuestMemoryError(f"cannot lock {self.size} bytes of guest memory: {reason}")
 
     def _offset(self, gpa: int, length: int) -> int:
         if length >= 0:
@@ -112,20 +255,34 @@ class GuestMemory:
         return [(region.gpa, region.size) for region in self.regions]
 
     def clear(self) -> None:
-        """Back to zero-filled memory, giving the pages back to the host."""
-        self._punch(0, self.size)
+        """Back to zero-filled memory; its pages go back to the host unless they were asked for in advance."""
+        backing = self._backing
+        if backing.locked or backing.allocation_threads or backing.page_size:
+            ctypes.memset(self.host_address, 0, self.size)
+        else:
+            self._give_back(0, self.size)
 
     def discard(self, view: memoryview) -> None:
-        """Give the whole pages in what `view` returned back to the host; they read as zeroes afterwards."""
-        start = ctypes.addressof(ctypes.c_char.from_buffer(view)) - self.host_address
-        first = -(-start // PAGE_SIZE) * PAGE_SIZE
-        end = (start + len(view)) // PAGE_SIZE * PAGE_SIZE
-        if first < end:
-            self._punch(first, end - first)
+        """Give the whole pages in what `view` returned back to the host; they read as zeroes afterwards.
 
-    def _punch(self, offset: int, length: int) -> None:
+        Locked memory stays as it is.
+        """
+        if self._backing.locked:
+            return
+        start = ctypes.addressof(ctypes.c_char.from_buffer(view)) - self.host_address
+        first = -(-start // self._page) * self._page
+        end = (start + len(view)) // self._page * self._page
+        if first < end:
+            self._give_back(first, end - first)
+
+    def _give_back(self, offset: int, length: int) -> None:
         libc = ctypes.CDLL(None, use_errno=True)
-        flags = _FALLOC_FL_KEEP_SIZE | _FALLOC_FL_PUNCH_HOLE
-        if libc.fallocate64(self.fd, flags, ctypes.c_int64(offset), ctypes.c_int64(length)) != 0:
+        if self.shared:
+            flags = _FALLOC_FL_KEEP_SIZE | _FALLOC_FL_PUNCH_HOLE
+            done = libc.fallocate64(self._fd, flags, ctypes.c_int64(offset), ctypes.c_int64(length))
+        else:
+            address = ctypes.c_void_p(self.host_address + offset)
+            done = libc.madvise(address, ctypes.c_size_t(length), _MADV_DONTNEED)
+        if done != 0:
             number = ctypes.get_errno()
             raise GuestMemoryError(f"cannot clear guest memory: {os.strerror(number)}")

@@ -8,11 +8,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from kvmctl.vmm.kvm import abi, cpuid
-from kvmctl.vmm.kvm.cpuid import CpuidEntry
+from kvmctl.host.cpumodel import CpuidEntry
+from kvmctl.vmm.kvm import abi
 from kvmctl.vmm.kvm.system import Kvm, KvmError
 from kvmctl.vmm.kvm.vm import MsiRoute, Vm
 from kvmctl.vmm.memory import GIB, GuestMemory, GuestMemoryError, layout
@@ -28,7 +26,6 @@ _STRUCTURES = {
     "kvm_irqfd": abi.Irqfd,
     "kvm_ioeventfd": abi.Ioeventfd,
     "kvm_irq_routing_entry": abi.IrqRoutingEntry,
-    "kvm_cpuid_entry2": abi.CpuidEntry2,
     "kvm_msr_entry": abi.MsrEntry,
     "kvm_regs": abi.Regs,
     "kvm_segment": abi.Segment,
@@ -100,25 +97,6 @@ SUPPORTED = [
 ]
 
 
-@given(st.integers(1, 255).flatmap(lambda vcpus: st.tuples(st.just(vcpus), st.integers(0, vcpus - 1))))
-def test_topology(guest: tuple[int, int]) -> None:
-    vcpus, apic_id = guest
-    leaves = cpuid.for_vcpu(SUPPORTED, apic_id, vcpus, tsc_deadline=True)
-    (first,) = (entry for entry in leaves if entry.function == 1)
-    assert first.ebx >> 24 == apic_id
-    assert first.ebx & 0xFFFF == 0x0B00
-    assert (first.ebx >> 16 & 0xFF) >= min(vcpus, 255)
-    assert bool(first.edx & cpuid.LEAF1_EDX_HTT) == (vcpus > 1)
-    assert first.ecx & cpuid.LEAF1_ECX_HYPERVISOR
-    for function in (0xB, 0x1F):
-        threads, cores, end = (entry for entry in leaves if entry.function == function)
-        assert (threads.eax, threads.ebx, threads.ecx >> 8) == (0, 1, 1)
-        assert (cores.ebx, cores.ecx >> 8) == (vcpus, 2)
-        assert apic_id >> cores.eax == 0
-        assert (end.ebx, end.ecx >> 8) == (0, 0)
-        assert {threads.edx, cores.edx, end.edx} == {apic_id}
-
-
 def test_pvm_cpuid() -> None:
     leaves = pvm.PvmQuirks().cpuid(SUPPORTED)
     functions = [entry.function for entry in leaves]
@@ -149,7 +127,7 @@ def test_this_host() -> None:
     kvm = Kvm.open()
     try:
         assert kvm.max_vcpus >= 1
-        assert {entry.function for entry in kvm.supported_cpuid()} >= {0, 1}
+        assert {entry.function for entry in kvm.host_cpu().entries} >= {0, 1}
         assert kvm.msr_indices()
     finally:
         os.close(kvm.fd)

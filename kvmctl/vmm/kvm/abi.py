@@ -133,19 +133,6 @@ class EnableCap(Structure):
     _fields_ = (("cap", c_uint32), ("flags", c_uint32), ("args", c_uint64 * 4), ("pad", c_uint8 * 64))
 
 
-class CpuidEntry2(Structure):
-    _fields_ = (
-        ("function", c_uint32),
-        ("index", c_uint32),
-        ("flags", c_uint32),
-        ("eax", c_uint32),
-        ("ebx", c_uint32),
-        ("ecx", c_uint32),
-        ("edx", c_uint32),
-        ("padding", c_uint32 * 3),
-    )
-
-
 class Cpuid2Header(Structure):
     _fields_ = (("nent", c_uint32), ("padding", c_uint32))
 
@@ -372,7 +359,6 @@ CAP_DEBUGREGS: Final = 50
 CAP_XSAVE: Final = 55
 CAP_XCRS: Final = 56
 CAP_MAX_VCPUS: Final = 66
-CAP_TSC_DEADLINE_TIMER: Final = 72
 CAP_IMMEDIATE_EXIT: Final = 136
 CAP_EXIT_ON_EMULATION_FAILURE: Final = 204
 
@@ -383,7 +369,6 @@ IOEVENTFD_FLAG_PIO: Final = 2
 IOEVENTFD_FLAG_DEASSIGN: Final = 4
 IRQ_ROUTING_IRQCHIP: Final = 1
 IRQ_ROUTING_MSI: Final = 2
-CPUID_FLAG_SIGNIFICANT_INDEX: Final = 1
 
 VCPUEVENT_VALID_SHADOW: Final = 4
 

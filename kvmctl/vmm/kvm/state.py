@@ -85,22 +85,22 @@ def read_msrs(fd: int, indices: list[int]) -> bytearray:
     good: list[abi.MsrEntry] = []
     rest = list(indices)
     while rest:
-        block = _msr_block([abi.MsrEntry(index) for index in rest])
+        block = msr_block([abi.MsrEntry(index) for index in rest])
         count = vcpu_ioctl(fd, abi.GET_MSRS, "GET_MSRS", block)
         good += _entries(block)[:count]
         rest = rest[count + 1 :]
-    return _msr_block(good)
+    return msr_block(good)
 
 
 def write_msrs(fd: int, block: bytearray) -> None:
     """Write the MSRs of a block, passing over those that are read-only here."""
     rest = _entries(block)
     while rest:
-        count = vcpu_ioctl(fd, abi.SET_MSRS, "SET_MSRS", _msr_block(rest))
+        count = vcpu_ioctl(fd, abi.SET_MSRS, "SET_MSRS", msr_block(rest))
         rest = rest[count + 1 :]
 
 
-def _msr_block(entries: list[abi.MsrEntry]) -> bytearray:
+def msr_block(entries: list[abi.MsrEntry]) -> bytearray:
     return bytearray(bytes(abi.MsrsHeader(len(entries))) + b"".join(map(bytes, entries)))
 
 

@@ -9,11 +9,11 @@ import os
 from pathlib import Path
 from typing import Final
 
+from kvmctl.host.cpumodel import HostCpu
+from kvmctl.host.kvm import cpu_of
 from kvmctl.vmm.kvm import abi
-from kvmctl.vmm.kvm.cpuid import CpuidEntry
 
 DEVICE: Final = Path("/dev/kvm")
-_FIRST_GUESS: Final = 128
 
 _REQUIRED: Final = {
     "KVM_CAP_IRQCHIP": abi.CAP_IRQCHIP,
@@ -80,21 +80,12 @@ class Kvm:
     def vcpu_mmap_size(self) -> int:
         return fcntl.ioctl(self.fd, abi.GET_VCPU_MMAP_SIZE)
 
-    def supported_cpuid(self) -> list[CpuidEntry]:
-        count = _FIRST_GUESS
-        while True:
-            buffer = bytearray(ctypes.sizeof(abi.Cpuid2Header) + count * ctypes.sizeof(abi.CpuidEntry2))
-            header = abi.Cpuid2Header.from_buffer(buffer)
-            header.nent = count
-            try:
-                fcntl.ioctl(self.fd, abi.GET_SUPPORTED_CPUID, buffer)
-            except OSError as error:
-                if error.errno == errno.E2BIG:
-                    count *= 2
-                    continue
-                raise KvmError(f"KVM_GET_SUPPORTED_CPUID: {error.strerror}") from error
-            entries = (abi.CpuidEntry2 * header.nent).from_buffer(buffer, ctypes.sizeof(header))
-            return [CpuidEntry.from_abi(entry) for entry in entries]
+    def host_cpu(self) -> HostCpu:
+        """What guests can have of this host's processor."""
+        try:
+            return cpu_of(self.fd)
+        except OSError as error:
+            raise KvmError(f"KVM_GET_SUPPORTED_CPUID: {error.strerror}") from error
 
     def msr_indices(self) -> list[int]:
         """The MSRs that make up a vCPU's state (KVM_GET_MSR_INDEX_LIST)."""

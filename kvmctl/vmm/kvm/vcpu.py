@@ -16,15 +16,15 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from enum import Enum
 from typing import Final, Protocol
 
+from kvmctl.host.cpumodel import CpuidEntry
 from kvmctl.vmm.engine.runloop import RunLoop
 from kvmctl.vmm.kvm import abi
-from kvmctl.vmm.kvm.cpuid import CpuidEntry
-from kvmctl.vmm.kvm.state import VcpuState, vcpu_ioctl
+from kvmctl.vmm.kvm.state import VcpuState, msr_block, vcpu_ioctl, write_msrs
 from kvmctl.vmm.kvm.system import KvmError
 from kvmctl.vmm.kvm.vm import Vm
 
@@ -135,10 +135,10 @@ class Gate:
 class Vcpu:
     """One vCPU and its thread `CPU N/KVM`."""
 
-    def __init__(self, vm: Vm, index: int, gate: Gate, handler: ExitHandler) -> None:
+    def __init__(self, vm: Vm, index: int, apic_id: int, gate: Gate, handler: ExitHandler) -> None:
         self.vm = vm
         self.index = index
-        self.fd = vm.create_vcpu(index)
+        self.fd = vm.create_vcpu(apic_id)
         self.parked = False
         self._gate = gate
         self._handler = handler
@@ -205,9 +205,12 @@ class Vcpu:
         vcpu_ioctl(self.fd, abi.SET_VCPU_EVENTS, "SET_VCPU_EVENTS", events)
 
     def set_cpuid(self, entries: Iterable[CpuidEntry]) -> None:
-        leaves = [entry.to_abi() for entry in entries]
-        block = bytearray(bytes(abi.Cpuid2Header(len(leaves))) + b"".join(map(bytes, leaves)))
+        leaves = [entry.pack() for entry in entries]
+        block = bytearray(bytes(abi.Cpuid2Header(len(leaves))) + b"".join(leaves))
         vcpu_ioctl(self.fd, abi.SET_CPUID2, "SET_CPUID2", block)
+
+    def set_msrs(self, values: Mapping[int, int]) -> None:
+        write_msrs(self.fd, msr_block([abi.MsrEntry(number, 0, value) for number, value in values.items()]))
 
     def clock_was_paused(self) -> None:
         """Keep the guest's watchdogs from taking a pause for a lock-up; fails where it uses no kvmclock."""

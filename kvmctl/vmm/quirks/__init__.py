@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from kvmctl.host import kind
-from kvmctl.vmm.kvm.cpuid import CpuidEntry
+from kvmctl.host.cpumodel import CpuidEntry
 
 if TYPE_CHECKING:
     from kvmctl.vmm.kvm.vcpu import Vcpu

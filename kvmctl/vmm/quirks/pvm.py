@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from kvmctl.vmm.kvm.cpuid import KVM_FEATURES_LEAF, CpuidEntry
+from kvmctl.host.cpumodel.cpuid import KVM_FEATURES_LEAF, CpuidEntry
 from kvmctl.vmm.quirks import Quirks
 
 if TYPE_CHECKING:
