@@ -1,10 +1,10 @@
-"""The memory balloon of a running guest (QEMU's balloon, query-balloon and the device's guest-stats)."""
+"""The memory balloon of a running guest (QMP: balloon, query-balloon-stats, balloon-stats-period)."""
 
 from enum import IntEnum
 
 from kvmctl.driver.domain import DomainObject
 from kvmctl.driver.errors import failure
-from kvmctl.driver.rpc import ErrorCode, VirError
+from kvmctl.driver.rpc import ErrorCode
 from kvmctl.driver.vmprocess import resident_size
 
 
@@ -42,11 +42,9 @@ _GUEST_STATS = {
 _UNKNOWN = (1 << 64) - 1  # what a guest leaves out
 
 
-def _device(domain: DomainObject) -> str | None:
+def _present(domain: DomainObject) -> bool:
     balloon = domain.definition.devices.memballoon
-    if balloon is None or balloon.model == "none":
-        return None
-    return balloon.alias or "balloon0"
+    return balloon is not None and balloon.model != "none"
 
 
 def current_memory(domain: DomainObject) -> int:
@@ -58,7 +56,7 @@ def current_memory(domain: DomainObject) -> int:
 
 async def set_size(domain: DomainObject, size: int) -> None:
     """Ask the guest to come down, or up, to so many bytes."""
-    if _device(domain) is None or "balloon" not in await domain.commands():
+    if not _present(domain) or "balloon" not in await domain.commands():
         raise failure(
             ErrorCode.OPERATION_INVALID,
             "Unable to change memory of active domain without the balloon device and guest OS balloon driver",
@@ -68,32 +66,20 @@ async def set_size(domain: DomainObject, size: int) -> None:
 
 async def set_period(domain: DomainObject, seconds: int) -> None:
     """How often the guest is to report; 0: never."""
-    await domain.execute(
-        "qom-set",
-        path=f"/machine/peripheral/{_device(domain)}",
-        property="guest-stats-polling-interval",
-        value=seconds,
-    )
+    await domain.execute("balloon-stats-period", seconds=seconds)
 
 
 async def statistics(domain: DomainObject) -> dict[MemoryStat, int]:
     """What is known without the guest, and what it has reported."""
     run = domain.require_run()
     values = {MemoryStat.ACTUAL_BALLOON: current_memory(domain)}
-    device = _device(domain)
-    if device is not None and "qom-get" in await domain.commands():
-        values |= await _reported(domain, device)
+    if _present(domain) and "query-balloon-stats" in await domain.commands():
+        values |= await _reported(domain)
     return values | {MemoryStat.RSS: resident_size(run.process.pid) // 1024}
 
 
-async def _reported(domain: DomainObject, device: str) -> dict[MemoryStat, int]:
-    try:
-        path = f"/machine/peripheral/{device}"
-        answer = await domain.execute("qom-get", path=path, property="guest-stats")
-    except VirError as error:
-        if error.code != ErrorCode.INTERNAL_ERROR:
-            raise
-        return {}
+async def _reported(domain: DomainObject) -> dict[MemoryStat, int]:
+    answer = await domain.execute("query-balloon-stats")
     values = {
         tag: int(answer["stats"][name]) // unit
         for name, (tag, unit) in _GUEST_STATS.items()

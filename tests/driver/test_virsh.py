@@ -211,7 +211,7 @@ def test_read_only(daemon: SessionDaemon) -> None:
 
 
 def test_unimplemented_procedure_names_itself(daemon: SessionDaemon) -> None:
-    assert "unsupported procedure: CONNECT_NUM_OF_NETWORKS" in daemon.error("net-list")
+    assert "connection driver: virConnectNumOfNWFilters" in daemon.error("nwfilter-list")
     assert daemon.virsh("list").returncode == 0
 
 

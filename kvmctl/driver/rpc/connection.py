@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from kvmctl.driver.rpc import builtin, keepalive
 from kvmctl.driver.rpc import readonly as read_only
+from kvmctl.driver.rpc.apinames import api_name
 from kvmctl.driver.rpc.errors import ErrorCode, ErrorDomain, VirError
 from kvmctl.driver.rpc.message import (
     HEADER_SIZE,
@@ -261,7 +262,7 @@ class Connection:
             read_only.check(procedure, arguments)
         handler: Handler | None = builtin.HANDLERS.get(procedure) or self.handlers.get(procedure)
         if handler is None:
-            raise VirError(ErrorCode.NO_SUPPORT, f"unsupported procedure: {procedure.name}", ErrorDomain.RPC)
+            raise VirError(ErrorCode.NO_SUPPORT, api_name(procedure), ErrorDomain.RPC)
         return handler
 
     async def _fail(self, header: Header, error: VirError, stream: Stream | None) -> None:

@@ -68,7 +68,7 @@ def test_unimplemented_and_unknown_procedures() -> None:
         async with serving(HANDLERS) as (_, path), Client.connect(path) as client:
             error = await refusal(client, P.CONNECT_NUM_OF_NETWORKS)
             assert error.code is ErrorCode.NO_SUPPORT
-            assert "unsupported procedure: CONNECT_NUM_OF_NETWORKS" in str(error)
+            assert "virConnectNumOfNetworks" in str(error)
             for number in (0, -1, 100000, P.DOMAIN_EVENT_LIFECYCLE):
                 error = await refusal(client, number)
                 assert (error.code, str(error)) == (ErrorCode.RPC, f"unknown procedure: {int(number)}")
