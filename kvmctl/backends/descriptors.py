@@ -4,6 +4,7 @@ import os
 import stat
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Final
 
 _KINDS: Final[dict[str, Callable[[int], bool]]] = {
@@ -31,8 +32,10 @@ class Unsupported(BackendError):
 class Descriptors:
     """Closed here with the stack; the VMM has its own copies by then."""
 
-    def __init__(self, stack: ExitStack) -> None:
+    def __init__(self, stack: ExitStack, run: Path | None = None) -> None:
+        """`run`: where sockets are made that have no path of their own; a guest run by hand has none."""
         self._stack = stack
+        self.run = run
         self.named: dict[str, int] = {}
 
     def add(self, name: str, descriptor: int) -> None:

@@ -94,7 +94,7 @@ def launch(domain: Domain, paths: Paths, launcher: Launcher) -> Launched:
     check_emulator(domain)
     files = paths.run_files(domain.name, uuid_of(domain))
     with ExitStack() as stack:
-        descriptors = Descriptors(stack)
+        descriptors = Descriptors(stack, paths.run)
         try:
             descriptors.add("kvm", os.open(kvm.DEVICE, os.O_RDWR | os.O_CLOEXEC))
         except OSError as error:

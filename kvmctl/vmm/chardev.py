@@ -74,6 +74,7 @@ class FdChardev:
     ) -> None:
         self.label = label
         self.filename = filename
+        self.frontend_open = True
         self._loop = loop
         self._device_lock = device_lock
         self._out_fd = out_fd
@@ -87,6 +88,13 @@ class FdChardev:
         self._peer_fd: int | None = None
         self._escape = b""
         self._on_escape: Callable[[], None] | None = None
+
+    connected = True
+    """What nobody reads yet is kept."""
+    full = False
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """There is nothing to wait for."""
 
     # output
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-from kvmctl.vmm.chardev import FdChardev
+from kvmctl.vmm.charports import CharPort
 from kvmctl.vmm.control import QmpServer
 from kvmctl.vmm.cpu import Position
 from kvmctl.vmm.firmware import has_acpi
@@ -25,7 +25,7 @@ def register(
     domain: Domain,
     machine: Machine,
     lifecycle: Lifecycle,
-    chardevs: Sequence[FdChardev],
+    chardevs: Sequence[CharPort],
 ) -> None:
     """Give the server every command of this machine."""
 
@@ -53,7 +53,7 @@ def register(
 
     def query_chardev() -> object:
         return [
-            {"label": chardev.label, "filename": chardev.filename, "frontend-open": True}
+            {"label": chardev.label, "filename": chardev.filename, "frontend-open": chardev.frontend_open}
             for chardev in chardevs
         ]
 

@@ -20,10 +20,11 @@ from setproctitle import setproctitle
 import kvmctl
 from kvmctl.backends import BackendError
 from kvmctl.domain import DomainError, parse, with_defaults
-from kvmctl.vmm import chardev as chardevs
-from kvmctl.vmm import commands
+from kvmctl.vmm import charports, commands
 from kvmctl.vmm.boot import BootError
 from kvmctl.vmm.bus.io import BusError
+from kvmctl.vmm.chardev import FdChardev, set_raw
+from kvmctl.vmm.charports import CharPort
 from kvmctl.vmm.control import DeviceMonitor, QmpServer
 from kvmctl.vmm.cpu import GuestCpuError
 from kvmctl.vmm.kvm.system import Kvm, KvmError
@@ -32,7 +33,7 @@ from kvmctl.vmm.lifecycle import EXIT_FAILED, Lifecycle
 from kvmctl.vmm.machine import Machine, MachineError
 from kvmctl.vmm.memory import GuestMemoryError
 from kvmctl.vmm.quirks import detect
-from kvmctl.vmm.resources import Resources, SerialFiles, from_descriptors, open_all
+from kvmctl.vmm.resources import CharFiles, Resources, from_descriptors, open_all
 from kvmctl.vmm.timer import LoopTimer
 
 if TYPE_CHECKING:
@@ -164,7 +165,7 @@ class _Vmm:
         lifecycle = Lifecycle(machine, self._domain, server.emit, finished.set_result)
         ports = {
             alias: self._chardev(alias, files, machine, lifecycle)
-            for alias, files in self._resources.serials.items()
+            for alias, files in self._resources.chardevs.items()
         }
         machine.add_devices(
             ports,
@@ -192,30 +193,16 @@ class _Vmm:
             os._exit(status)
         return status
 
-    def _chardev(
-        self, alias: str, files: SerialFiles, machine: Machine, lifecycle: Lifecycle
-    ) -> chardevs.FdChardev:
-        loop = asyncio.get_running_loop()
-        if files.in_fd == files.out_fd:
-            return chardevs.open_pty(alias, loop, machine.bus.lock, files.out_fd, files.log_fd)
-        if files.in_fd is None:
-            os.set_blocking(files.out_fd, False)
-        port = chardevs.FdChardev(
-            alias,
-            loop,
-            machine.bus.lock,
-            out_fd=files.out_fd,
-            in_fd=files.in_fd,
-            log_fd=files.log_fd,
-            filename="stdio" if files.in_fd is not None else "file",
-        )
-        if files.in_fd is not None and os.isatty(files.in_fd):
+    def _chardev(self, alias: str, files: CharFiles, machine: Machine, lifecycle: Lifecycle) -> CharPort:
+        port = charports.open_port(alias, asyncio.get_running_loop(), machine.bus.lock, files)
+        shared = files.in_fd == files.out_fd
+        if isinstance(port, FdChardev) and files.in_fd is not None and not shared and os.isatty(files.in_fd):
             self._raw_terminal(files.in_fd)
             port.on_escape(_ESCAPE, lambda: lifecycle.quit("host-signal"))
         return port
 
     def _raw_terminal(self, fd: int) -> None:
-        before: list[Any] = chardevs.set_raw(fd)
+        before: list[Any] = set_raw(fd)
         self._restore.append(lambda: termios.tcsetattr(fd, termios.TCSADRAIN, before))
 
 

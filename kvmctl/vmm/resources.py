@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from kvmctl.backends import BackendError, Descriptors, boot, open_devices
+from kvmctl.backends import BackendError, Descriptors, boot, chardev, open_devices
 from kvmctl.domain import Chardev, with_aliases
 from kvmctl.vmm.chardev import pty_number
 from kvmctl.vmm.machine import BootFiles, MachineError
@@ -24,8 +24,8 @@ _NOWHERE: Final = "/dev/null"
 
 
 @dataclass(slots=True)
-class SerialFiles:
-    """The descriptors of one serial port; `in_fd` and `out_fd` are the same for a pty."""
+class CharFiles:
+    """The descriptors of one character device; `in_fd` and `out_fd` are the same for a pty and a socket."""
 
     out_fd: int
     in_fd: int | None = None
@@ -39,7 +39,8 @@ class Resources:
     kvm_fd: int | None
     boot: BootFiles
     qmp: socket.socket | None
-    serials: dict[str, SerialFiles]
+    chardevs: dict[str, CharFiles]
+    """By the alias of the domain's device."""
     descriptors: dict[str, int]
     """Everything that is open, by the alias of the domain's device."""
     cleanup: list[Path] = field(default_factory=list)
@@ -57,7 +58,7 @@ def from_descriptors(domain: Domain, fds: dict[str, int], cache_dir: Path | None
     if not stat.S_ISSOCK(os.fstat(fds["qmp"]).st_mode):
         raise MachineError("descriptor qmp is not a socket")
     qmp = socket.socket(fileno=fds["qmp"])
-    return Resources(fds["kvm"], _boot_files(fds, cache_dir), qmp, _serial_files(domain, fds), fds)
+    return Resources(fds["kvm"], _boot_files(fds, cache_dir), qmp, _char_files(domain, fds), fds)
 
 
 def _check_open(name: str, fd: int) -> None:
@@ -71,18 +72,19 @@ def _boot_files(fds: dict[str, int], cache_dir: Path | None) -> BootFiles:
     return BootFiles(fds["kernel"], fds.get("initrd"), cache_dir)
 
 
-def _serial_files(domain: Domain, fds: dict[str, int]) -> dict[str, SerialFiles]:
-    serials = {}
-    for chardev in domain.devices.serials:
-        alias = chardev.alias or ""
+def _char_files(domain: Domain, fds: dict[str, int]) -> dict[str, CharFiles]:
+    result = {}
+    for device in chardev.of(domain):
+        alias = device.alias or ""
         if alias not in fds:
             raise MachineError(f"descriptor {alias} is missing")
         in_fd = None
-        if chardev.source_type == "pty":
+        if device.source_type in ("pty", "unix"):
             in_fd = fds[alias]
-            _check_pty(alias, in_fd)
-        serials[alias] = SerialFiles(fds[alias], in_fd, fds.get(f"{alias}.log"))
-    return serials
+        if device.source_type == "pty":
+            _check_pty(alias, fds[alias])
+        result[alias] = CharFiles(fds[alias], in_fd, fds.get(f"{alias}.log"))
+    return result
 
 
 def _check_pty(name: str, fd: int) -> None:
@@ -104,16 +106,16 @@ def open_all(
         live = open_devices(_with_output(with_aliases(domain), serial), descriptors)
     except BackendError as error:
         raise MachineError(str(error)) from error
-    serials = _serial_files(live, descriptors.named)
-    for chardev in live.devices.serials:
-        if chardev.tty is not None:
-            print(f"serial port on {chardev.tty}", flush=True)
+    chardevs = _char_files(live, descriptors.named)
+    for device in chardev.of(live):
+        if device.source_type in ("pty", "unix"):
+            print(f"{device.alias} on {device.path}", flush=True)
     if serial == "stdio":
-        serials[live.devices.serials[0].alias or ""] = SerialFiles(_STDOUT, _STDIN)
+        chardevs[live.devices.serials[0].alias or ""] = CharFiles(_STDOUT, _STDIN)
     boot_files = _boot_files(descriptors.named, cache_dir)
     listening = None if qmp is None else _listen(qmp)
-    cleanup = [] if qmp is None else [qmp]
-    return live, Resources(None, boot_files, listening, serials, descriptors.named, cleanup)
+    cleanup = [*([] if qmp is None else [qmp]), *chardev.sockets(live)]
+    return live, Resources(None, boot_files, listening, chardevs, descriptors.named, cleanup)
 
 
 def _with_output(domain: Domain, serial: str | None) -> Domain:

@@ -10,7 +10,7 @@ from typing import Final
 
 from kvmctl.vmm.devices import i8042, pcihost, pm, pvpanic, resetport, rtc, serial
 from kvmctl.vmm.devices.platform import Device, Platform
-from kvmctl.vmm.devices.virtio import balloon, blk, net, rng
+from kvmctl.vmm.devices.virtio import balloon, blk, console, net, rng
 
 BOARD: Final[tuple[Callable[[Platform], Sequence[Device]], ...]] = (
     serial.attach,
@@ -23,5 +23,6 @@ BOARD: Final[tuple[Callable[[Platform], Sequence[Device]], ...]] = (
     blk.attach,
     net.attach,
     rng.attach,
+    console.attach,
     balloon.attach,
 )

@@ -62,6 +62,20 @@ class Receiver(Protocol):
 class CharBackend(Protocol):
     """The host end of a character device."""
 
+    frontend_open: bool
+    """Whether the guest's end is in use, for whoever asks by QMP; the device says so."""
+
+    @property
+    def connected(self) -> bool:
+        """Whether there is somebody to write to."""
+
+    @property
+    def full(self) -> bool:
+        """Whether a device that can wait is to do so, until `watch` tells it of a change."""
+
+    def watch(self, changed: Callable[[], None]) -> None:
+        """`changed` is called, on the main thread, when `connected` or `full` may have changed."""
+
     def write(self, data: bytes) -> None: ...
     def connect(self, receiver: Receiver) -> None: ...
     def room_again(self) -> None:

@@ -250,4 +250,4 @@ def attach(platform: Platform) -> list[Device]:
     )
     transport = plug(device, platform)
     device.on_target = transport.core.configuration_changed
-    return [transport, device]
+    return [transport]
