@@ -9,7 +9,7 @@ from typing import Annotated
 
 import libvirt
 import typer
-from typer.completion import completion_init
+from typer.completion import completion_init  # type: ignore[attr-defined]
 
 from .. import __version__
 from . import (
@@ -31,6 +31,7 @@ from . import (
 from .errors import from_exception, show
 from .help import Command, Group
 from .options import Options
+from .top import command as top
 
 app = typer.Typer(
     name="kvmctl",
@@ -112,6 +113,7 @@ FAMILIES: dict[str, dict[str, Callable[..., None]]] = {
         "console": console.console,
     },
     "Look": {
+        "top": top.top,
         "list": listing.list_domains,
         "info": info.info,
         "logs": logs.logs,

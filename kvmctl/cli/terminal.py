@@ -26,10 +26,11 @@ def _raise_killed(number: int, frame: FrameType | None) -> None:
 
 
 @contextmanager
-def raw(fd: int) -> Iterator[None]:
+def raw(fd: int, *, output: bool = False) -> Iterator[None]:
     """Every key goes to the reader as it is; a descriptor that is no terminal is left alone.
 
-    SIGTERM and SIGHUP put the terminal back before they end the program.
+    SIGTERM and SIGHUP put the terminal back before they end the program. With `output`, what is written is
+    still translated (a line feed also returns to the first column).
     """
     handlers = {number: signal.signal(number, _raise_killed) for number in _FATAL}
     attributes = termios.tcgetattr(fd) if os.isatty(fd) else None
@@ -37,6 +38,10 @@ def raw(fd: int) -> Iterator[None]:
     try:
         if attributes is not None:
             tty.setraw(fd)
+            if output:
+                changed = termios.tcgetattr(fd)
+                changed[1] = attributes[1]
+                termios.tcsetattr(fd, termios.TCSADRAIN, changed)
         yield
     except Killed as caught:
         killed = caught.number

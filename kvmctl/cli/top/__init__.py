@@ -1,0 +1,1 @@
+"""top: every running guest as the host process that it is."""
