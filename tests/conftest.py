@@ -50,6 +50,8 @@ class SessionDaemon:
         self.socket = directory / "run/libvirt/virtkvmctld-sock"
         self.output = directory / "daemon.log"
         self.process: subprocess.Popen[bytes] | None = None
+        self.prefix: tuple[str, ...] = ()
+        """Of the daemon's command line: in what it runs."""
 
     @property
     def uri(self) -> str:
@@ -64,7 +66,7 @@ class SessionDaemon:
     def start(self, *options: str, wait: bool = True) -> subprocess.Popen[bytes]:
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "kvmctl.driver.main", "--session", "--verbose", *options],
+                [*self.prefix, sys.executable, "-m", "kvmctl.driver.main", "--session", "--verbose", *options],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

@@ -1,4 +1,7 @@
-"""Bridges of the host's kernel, made and removed through netlink (rtnetlink(7)). All raise OSError."""
+"""Bridges of the host's kernel, made and removed through netlink (rtnetlink(7)).
+
+The functions raise OSError, and have to be called from a thread without an event loop.
+"""
 
 from __future__ import annotations
 
@@ -33,13 +36,19 @@ class Route:
     metric: int | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    address: IPv4Address | IPv6Address
+    mac: str
+
+
 @contextmanager
 def _netlink() -> Iterator[Any]:
     # Its import costs as much as all of the daemon's start, and few daemons have networks.
-    logging.getLogger("pyroute2").setLevel(logging.WARNING)
     from pyroute2 import IPRoute
     from pyroute2.netlink.exceptions import NetlinkError
 
+    logging.getLogger("pyroute2.netlink").setLevel(logging.WARNING)
     try:
         with IPRoute() as netlink:
             yield netlink
@@ -49,15 +58,6 @@ def _netlink() -> Iterator[Any]:
 
 def exists(name: str) -> bool:
     return any(name == other for _, other in if_nameindex())
-
-
-def is_bridge(name: str) -> bool:
-    if not exists(name):
-        return False
-    with _netlink() as netlink:
-        (link,) = netlink.get_links(if_nametoindex(name))
-        information = link.get_attr("IFLA_LINKINFO")
-        return information is not None and information.get_attr("IFLA_INFO_KIND") == "bridge"
 
 
 def create(
@@ -130,12 +130,12 @@ def forward_packets(version: int) -> None:
         path.write_text("1\n")
 
 
-def neighbours() -> Iterator[tuple[str, IPv4Address | IPv6Address, str]]:
-    """(interface, address, MAC) of whom the host has talked to: the ARP and NDP tables."""
+def neighbours() -> list[Neighbour]:
+    """Whom the host has talked to: the ARP and NDP tables."""
+    found = []
     with _netlink() as netlink:
-        names = dict(if_nameindex())
-        for neighbour in netlink.get_neighbours():
-            address, mac = neighbour.get_attr("NDA_DST"), neighbour.get_attr("NDA_LLADDR")
-            interface = names.get(neighbour["ifindex"])
-            if address and mac and interface:
-                yield interface, ip_address(address), mac.lower()
+        for entry in netlink.get_neighbours():
+            address, mac = entry.get_attr("NDA_DST"), entry.get_attr("NDA_LLADDR")
+            if address and mac:
+                found.append(Neighbour(ip_address(address), mac.lower()))
+    return found

@@ -1,6 +1,7 @@
 """virDomainInterfaceAddresses: what a guest's cards can be reached by, from one of three sources."""
 
-from collections.abc import Iterator, Mapping
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
 from enum import IntEnum
 from typing import Any
 
@@ -42,7 +43,11 @@ async def domain_interface_addresses(
         case Source.AGENT:
             found = _from_agent(await agent.ask(domain, "guest-network-get-interfaces"))
         case Source.ARP:
-            found = _from_neighbours(domain)
+            try:
+                neighbours = await asyncio.to_thread(bridge.neighbours)
+            except OSError as error:
+                raise system_failure(error, "cannot read the host's ARP table") from error
+            found = _from_neighbours(domain, neighbours)
         case unknown:
             raise failure(ErrorCode.ARGUMENT_UNSUPPORTED, f"Unknown IP address data source {unknown}")
     return types.DomainInterfaceAddressesRet(ifaces=tuple(found))
@@ -83,17 +88,15 @@ def _from_leases(driver: Driver, domain: DomainObject) -> Iterator[types.DomainI
             yield types.DomainInterface(name=name, hwaddr=interface.mac, addrs=addresses)
 
 
-def _from_neighbours(domain: DomainObject) -> Iterator[types.DomainInterface]:
+def _from_neighbours(
+    domain: DomainObject, neighbours: Sequence[bridge.Neighbour]
+) -> Iterator[types.DomainInterface]:
     """Whom the host itself has talked to: no prefix is known."""
-    try:
-        neighbours = list(bridge.neighbours())
-    except OSError as error:
-        raise system_failure(error, "cannot read the host's ARP table") from error
     for interface, name in _cards(domain):
         addresses = tuple(
-            _address(str(address), address.version, 0)
-            for _, address, mac in neighbours
-            if mac == interface.mac
+            _address(str(neighbour.address), neighbour.address.version, 0)
+            for neighbour in neighbours
+            if neighbour.mac == interface.mac
         )
         if addresses:
             yield types.DomainInterface(name=name, hwaddr=interface.mac, addrs=addresses)
