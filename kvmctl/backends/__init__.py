@@ -6,7 +6,7 @@ A kind of device has one module here with `open_all(domain, descriptors)`, and a
 from collections.abc import Callable
 from typing import Final
 
-from kvmctl.backends import chardev, disk, interface, rng
+from kvmctl.backends import chardev, disk, filesystem, interface, rng
 from kvmctl.backends.descriptors import BackendError, Descriptors, Unsupported
 from kvmctl.domain import Domain
 
@@ -15,6 +15,7 @@ __all__ = ["BackendError", "Descriptors", "Unsupported", "open_devices"]
 _BACKENDS: Final[tuple[Callable[[Domain, Descriptors], Domain], ...]] = (
     chardev.open_all,
     disk.open_all,
+    filesystem.open_all,
     interface.open_all,
     rng.open_all,
 )

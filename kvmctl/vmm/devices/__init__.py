@@ -10,7 +10,7 @@ from typing import Final
 
 from kvmctl.vmm.devices import i8042, pcihost, pm, pvpanic, resetport, rtc, serial
 from kvmctl.vmm.devices.platform import Device, Platform
-from kvmctl.vmm.devices.virtio import balloon, blk, console, net, rng
+from kvmctl.vmm.devices.virtio import balloon, blk, console, fs, net, rng
 
 BOARD: Final[tuple[Callable[[Platform], Sequence[Device]], ...]] = (
     serial.attach,
@@ -21,6 +21,7 @@ BOARD: Final[tuple[Callable[[Platform], Sequence[Device]], ...]] = (
     pvpanic.attach,
     pcihost.attach,
     blk.attach,
+    fs.attach,
     net.attach,
     rng.attach,
     console.attach,

@@ -1,4 +1,4 @@
-"""A qcow2 image through qemu-storage-daemon: a bare guest over vhost-user, and QEMU's own tools, see the same."""
+"""qcow2 through qemu-storage-daemon: a bare guest over vhost-user and QEMU's tools see the same bytes."""
 
 from __future__ import annotations
 

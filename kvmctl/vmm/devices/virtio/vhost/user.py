@@ -9,6 +9,7 @@ import socket
 import struct
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import Final
@@ -235,18 +236,26 @@ class Connection:
             sent = self._socket.sendmsg([message], ancillary, socket.MSG_NOSIGNAL)
             self._socket.sendall(message[sent:])
         except OSError as error:
+            self._give_up()
             raise DeviceFailed(f"the back end does not take {request.name}: {_words(error)}") from error
 
     def _receive(self, request: Request) -> bytes:
         try:
             message = receive(self._socket)
         except OSError as error:
+            self._give_up()
             raise DeviceFailed(f"the back end does not answer {request.name}: {_words(error)}") from error
         if message is None:
             raise DeviceFailed(f"the back end has hung up on {request.name}")
         if message.request != request or not message.flags & FLAG_REPLY:
+            self._give_up()
             raise DeviceFailed(f"the back end answers {request.name} with message {message.request}")
         return message.payload
+
+    def _give_up(self) -> None:
+        """An answer that comes late would be taken for that to another request."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
 
 
 def receive(stream: socket.socket) -> Message | None:
