@@ -46,6 +46,7 @@ def top(
     kvmctl top --json | jq '.guests[] | {name, cpu}'
     """
     from .columns import BY_NAME
+    from .process import Finder
     from .sample import Sampler
     from .view import State
 
@@ -55,7 +56,7 @@ def top(
         raise Failure(f"top has no column '{by}'", f"Its columns are {', '.join(BY_NAME)}.", Status.USAGE)
     connection = connect(context)
     uri = chosen_uri(context)
-    sampler = Sampler(connection, uri)
+    sampler = Sampler(connection, Finder(uri))
     if as_json or once or not sys.stdout.isatty():
         sampler.sample()
         time.sleep(interval or _FIRST_SECONDS)

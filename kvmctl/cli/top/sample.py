@@ -135,9 +135,9 @@ class _Track:
 class Sampler:
     """Asks a connection and /proc for all running guests."""
 
-    def __init__(self, connection: Connection, uri: str) -> None:
+    def __init__(self, connection: Connection, finder: process.Finder) -> None:
         self._connection = connection
-        self._finder = process.Finder(uri)
+        self._finder = finder
         self._tracks: dict[str, _Track] = {}
         self._turn = 0
         self._vcpu_turn = 0
