@@ -9,6 +9,7 @@ from pathlib import Path
 
 import kvmctl.domain
 from kvmctl.backends import BackendError, Descriptors, boot, open_devices
+from kvmctl.backends.cpu import choice_of
 from kvmctl.domain import Domain, with_aliases
 from kvmctl.driver.capabilities import vcpu_limit
 from kvmctl.driver.errors import backend_failure, failure, system_failure
@@ -17,6 +18,7 @@ from kvmctl.driver.monitor import listen
 from kvmctl.driver.paths import Paths, RunFiles
 from kvmctl.driver.rpc import ErrorCode
 from kvmctl.driver.store import uuid_of
+from kvmctl.driver.tuning import confine
 from kvmctl.driver.vmprocess import VmProcess
 from kvmctl.host import kvm, memory
 
@@ -39,6 +41,10 @@ def check(domain: Domain) -> None:
             ErrorCode.CONFIG_UNSUPPORTED,
             f"{domain.vcpus} vCPUs are more than the {limit} that KVM allows here",
         )
+    try:
+        choice_of(domain, kvm.host_cpu())
+    except BackendError as error:
+        raise backend_failure(error) from error
 
 
 def check_emulator(domain: Domain) -> None:
@@ -102,6 +108,7 @@ def launch(domain: Domain, paths: Paths, launcher: Launcher) -> Launched:
         try:
             boot.open_files(domain, descriptors)
             descriptors.add("qmp", listen(files.qmp).detach())
+            confine(domain, paths, descriptors)
             live = open_devices(with_aliases(domain), descriptors)
             log = LogFile(paths.domain_log(domain.name))
             stack.callback(log.close)

@@ -5,11 +5,14 @@ the live definition. Everything raises wire errors.
 """
 
 import hashlib
+import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Final
 
+from kvmctl.backends import Descriptors
 from kvmctl.domain import Domain
 from kvmctl.driver.domain import DomainObject
 from kvmctl.driver.errors import failure, system_failure
@@ -17,11 +20,22 @@ from kvmctl.driver.paths import Paths
 from kvmctl.driver.rpc import ErrorCode
 from kvmctl.driver.vcpus import vcpu_threads
 from kvmctl.host import affinity
-from kvmctl.host.cgroup import CgroupError, CpuLimits, MemoryLimits, Scope, given, scope_name
+from kvmctl.host.cgroup import (
+    MEMBERS,
+    CgroupError,
+    CpuLimits,
+    MemoryLimits,
+    Scope,
+    given,
+    scope_name,
+)
 
 PARTITION: Final = "/machine"
 """Where guests' groups are that name no other place, as for libvirt's drivers."""
+_TOP_PARTITIONS: Final = ("machine", "system", "user")
 _EMULATOR: Final = "emulator"
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +105,8 @@ def _system_errors(action: str) -> Iterator[None]:
         yield
     except ProcessLookupError as error:
         raise failure(ErrorCode.OPERATION_FAILED, f"{action}: the thread has ended") from error
+    except ValueError as error:
+        raise failure(ErrorCode.CONFIG_UNSUPPORTED, f"{action}: {error}") from error
     except OSError as error:
         raise system_failure(error, action) from error
 
@@ -106,7 +122,121 @@ def scope_of(live: Domain, paths: Paths) -> Scope:
     prefix = "kvmctl"
     if paths.session:
         prefix += "-" + hashlib.sha256(bytes(paths.run)).hexdigest()[:8]
-    return Scope(f"{PARTITION.strip('/')}/{scope_name(prefix, live.id or 0, live.name)}")
+    partition = PurePath(PARTITION if live.partition is None else live.partition)
+    parts = [
+        part if at == 1 and part in _TOP_PARTITIONS else _suffixed(part) for at, part in _parts(partition)
+    ]
+    return Scope("/".join([*parts, scope_name(prefix, live.id or 0, live.name)]))
+
+
+def _parts(partition: PurePath) -> list[tuple[int, str]]:
+    return list(enumerate(partition.parts))[1:]
+
+
+def _suffixed(part: str) -> str:
+    """As libvirt has it, so that no partition's name clashes with a file of the kernel's (docs/cgroups)."""
+    return part if "." in part else f"{part}.partition"
+
+
+def confine(live: Domain, paths: Paths, descriptors: Descriptors) -> None:
+    """Make the control groups that a guest is to start in, with their limits; its VMM moves itself there.
+
+    What the domain limits needs its controller. Without limits, the system's guests are put into groups all
+    the same, so that limits can come later and count from the start; those of sessions are not.
+    """
+    limits = _whole_limits(live)
+    memory = _memory_limits(live)
+    needed = {
+        "cpu": given(limits) or given(_vcpu_limits(live)) or given(_emulator_limits(live)),
+        "memory": given(memory),
+    }
+    scope = scope_of(live, paths)
+    for controller, required in needed.items():
+        required = required or live.partition is not None
+        if not required and (paths.session or (controller == "cpu" and _has_realtime(live))):
+            continue
+        try:
+            if live.partition is not None:
+                scope.require_parent(controller)
+            scope.create(controller)
+            if controller == "cpu":
+                scope.set_cpu(limits)
+            else:
+                scope.set_memory(memory)
+            descriptors.add(f"{MEMBERS}{controller}", scope.open_members(controller))
+        except CgroupError as error:
+            if required:
+                raise failure(ErrorCode.CONFIG_UNSUPPORTED, str(error)) from error
+            log.debug("domain %s runs without limits: %s", live.name, error)
+
+
+def _has_realtime(live: Domain) -> bool:
+    """Such threads need real-time bandwidth, of which a new group has none (sched-rt-group.rst)."""
+    tune = live.cputune
+    chosen = [sched.scheduler for sched in tune.vcpuscheds]
+    if tune.emulatorsched is not None:
+        chosen.append(tune.emulatorsched.scheduler)
+    return any(scheduler in affinity.REALTIME for scheduler in chosen)
+
+
+def _whole_limits(live: Domain) -> CpuLimits:
+    tune = live.cputune
+    return CpuLimits(shares=tune.shares, period=tune.global_period, quota=tune.global_quota)
+
+
+def _vcpu_limits(live: Domain) -> CpuLimits:
+    return CpuLimits(period=live.cputune.period, quota=live.cputune.quota)
+
+
+def _emulator_limits(live: Domain) -> CpuLimits:
+    return CpuLimits(period=live.cputune.emulator_period, quota=live.cputune.emulator_quota)
+
+
+def _memory_limits(live: Domain) -> MemoryLimits:
+    tune = live.memtune
+    return MemoryLimits(
+        hard_limit=tune.hard_limit, soft_limit=tune.soft_limit, swap_hard_limit=tune.swap_hard_limit
+    )
+
+
+async def apply(domain: DomainObject, paths: Paths) -> None:
+    """Pins, schedulers and the limits of single threads, for a guest whose vCPUs do not run yet."""
+    live = domain.definition
+    tune = live.cputune
+    await set_scheduler(
+        domain,
+        paths,
+        Scheduler(
+            vcpu_period=tune.period,
+            vcpu_quota=tune.quota,
+            emulator_period=tune.emulator_period,
+            emulator_quota=tune.emulator_quota,
+        ),
+    )
+    emulator = live.vcpu_cpuset if tune.emulatorpin is None else tune.emulatorpin.cpuset
+    if emulator is not None:
+        await pin_emulator(domain, emulator)
+    pins = {pin.vcpu: pin.cpuset for pin in tune.vcpupins}
+    for vcpu, thread in (await vcpu_threads(domain)).items() if pins or live.vcpu_cpuset else ():
+        cpus = pins.get(vcpu, live.vcpu_cpuset)
+        if cpus is not None:
+            with _system_errors(f"cannot pin vCPU {vcpu}"):
+                affinity.pin(thread, cpus)
+    await _apply_schedulers(domain)
+
+
+async def _apply_schedulers(domain: DomainObject) -> None:
+    tune = domain.definition.cputune
+    if tune.emulatorsched is not None:
+        sched = tune.emulatorsched
+        for thread in await _emulator_threads(domain):
+            with _system_errors(f"cannot set the scheduler '{sched.scheduler}' of the emulator"):
+                affinity.set_scheduler(thread, sched.scheduler, sched.priority or 0)
+    for of_vcpus in tune.vcpuscheds:
+        for vcpu, thread in (await vcpu_threads(domain)).items():
+            if of_vcpus.vcpus is None or vcpu in of_vcpus.vcpus:
+                with _system_errors(f"cannot set the scheduler '{of_vcpus.scheduler}' of vCPU {vcpu}"):
+                    affinity.set_scheduler(thread, of_vcpus.scheduler, of_vcpus.priority or 0)
 
 
 async def scheduler(domain: DomainObject, paths: Paths) -> Scheduler:

@@ -34,14 +34,17 @@ def cpus_of(thread: int) -> frozenset[int]:
 
 
 def pin(thread: int, cpus: Iterable[int]) -> None:
-    """Let a thread run on these processors only; those that are offline do not count. Raises OSError."""
+    """Let a thread run on these processors only; those that are offline do not count.
+
+    Raises OSError, and ValueError when none of them is online.
+    """
     wanted = frozenset(cpus)
     try:
         os.sched_setaffinity(thread, wanted)
     except OSError as error:
         if error.errno != errno.EINVAL:
             raise
-        raise OSError(errno.EINVAL, f"none of the processors {format_list(wanted)} can be used") from error
+        raise ValueError(f"none of the processors {format_list(wanted)} can be used") from error
 
 
 def set_scheduler(thread: int, policy: str, priority: int = 0) -> None:

@@ -82,6 +82,8 @@ class MemoryLimits:
 
 
 UNLIMITED: Final = -1
+MEMBERS: Final = "cgroup."
+"""Begins the name of a descriptor that a VMM moves into its groups by; the controller follows."""
 
 _Limits = TypeVar("_Limits", CpuLimits, MemoryLimits)
 
@@ -107,6 +109,13 @@ class Scope:
     def exists(self, controller: str, group: str = "") -> bool:
         hierarchy = self._mounted.get(controller)
         return hierarchy is not None and self._directory(hierarchy, group).is_dir()
+
+    def require_parent(self, controller: str) -> None:
+        """The partition has to be there: making it is its administrator's."""
+        parent = self._directory(self._hierarchy(controller)).parent
+        if not parent.is_dir():
+            name = parent.relative_to(self._hierarchy(controller).root)
+            raise CgroupError(f"the cgroup controller '{controller}' has no partition '/{name}'")
 
     def create(self, controller: str) -> None:
         """Make the scope in this controller's hierarchy, where it is not yet."""

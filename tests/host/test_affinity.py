@@ -39,7 +39,7 @@ def test_a_thread_is_pinned_alone() -> None:
 
 
 def test_processors_that_are_not_there_are_named() -> None:
-    with pytest.raises(OSError, match=r"none of the processors 900-901 can be used"):
+    with pytest.raises(ValueError, match=r"none of the processors 900-901 can be used"):
         affinity.pin(0, [900, 901])
 
 

@@ -20,6 +20,7 @@ from kvmctl.driver.lifecycle.watch import Watcher
 from kvmctl.driver.monitor import Monitor, MonitorClosed
 from kvmctl.driver.rpc import VirError
 from kvmctl.driver.store import Status
+from kvmctl.driver.tuning import scope_of
 from kvmctl.driver.vmprocess import ProcessIdentity, VmProcess
 
 log = logging.getLogger(__name__)
@@ -47,6 +48,7 @@ class Adoption:
         process = VmProcess.adopt(status.identity)
         if process is None:
             log.warning("domain %s: its process ended while no daemon watched", live.name)
+            scope_of(live, self._parts.store.paths).remove()
             files.remove()
             if domain is not None:
                 domain.set_state(State.SHUTOFF, ShutoffReason.UNKNOWN)
@@ -111,6 +113,7 @@ class Adoption:
             if process is not None:
                 await process.stop()
         log.warning("domain %s: its unfinished start was undone", live.name)
+        scope_of(live, self._parts.store.paths).remove()
         files.remove()
 
 

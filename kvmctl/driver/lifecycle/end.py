@@ -51,6 +51,7 @@ class Ending:
 
     def forget(self, domain: DomainObject, live: Domain) -> None:
         """Back to how it was before a start that failed."""
+        scope_of(live, self._parts.store.paths).remove()
         self._parts.store.run_files(live).remove()
         domain.set_state(State.SHUTOFF, ShutoffReason.FAILED)
         if domain.persistent:

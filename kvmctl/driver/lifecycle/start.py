@@ -24,7 +24,7 @@ from kvmctl.driver.lifecycle.watch import Watcher
 from kvmctl.driver.monitor import Monitor, MonitorClosed
 from kvmctl.driver.rpc import Connection, ErrorCode
 from kvmctl.driver.store import Status
-from kvmctl.driver.tuning import scope_of
+from kvmctl.driver.tuning import apply
 
 _GREETING_SECONDS = 60.0
 
@@ -83,6 +83,7 @@ class Starter:
         try:
             launched.files.pid.write_text(f"{launched.process.pid}\n")
             monitor = run.monitor = await _first_contact(launched)
+            await apply(domain, self._parts.store.paths)
             if CreateFlags.PAUSED in flags:
                 domain.set_state(State.PAUSED, PausedReason.USER)
             else:
@@ -93,7 +94,6 @@ class Starter:
             await launched.process.stop()
             if run.monitor is not None:
                 await run.monitor.close()
-            await asyncio.to_thread(scope_of(launched.live, self._parts.store.paths).remove)
             domain.run = None
             self._ending.forget(domain, launched.live)
             if run.destroying:
