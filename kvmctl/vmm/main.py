@@ -20,7 +20,7 @@ from setproctitle import setproctitle
 import kvmctl
 from kvmctl.backends import BackendError
 from kvmctl.domain import DomainError, parse, with_defaults
-from kvmctl.vmm import charports, commands
+from kvmctl.vmm import charports, commands, confinement
 from kvmctl.vmm.boot import BootError
 from kvmctl.vmm.bus.io import BusError
 from kvmctl.vmm.chardev import FdChardev, set_raw
@@ -111,8 +111,10 @@ def _named_descriptor(text: str) -> tuple[str, int]:
 
 def _open(options: argparse.Namespace) -> tuple[Domain, Resources]:
     if options.domain_fd is not None:
+        descriptors = dict(options.fd)
+        confinement.join(descriptors)
         domain = parse(_read_all(options.domain_fd))
-        return domain, from_descriptors(domain, dict(options.fd), options.cache_dir)
+        return domain, from_descriptors(domain, descriptors, options.cache_dir)
     domain = with_defaults(parse(options.domain.read_bytes()))
     return open_all(domain, options.qmp, options.serial, options.cache_dir)
 
