@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import sys
 
-from tests.bench import exits, idle, memory, starts
+from tests.bench import exits, idle, memory, smp, starts
 from tests.bench.measure import Figure, show
 
-_ALL = {"starts": starts.figures, "exits": exits.figures, "memory": memory.figures, "idle": idle.figures}
+_ALL = {
+    "starts": starts.figures,
+    "exits": exits.figures,
+    "memory": memory.figures,
+    "idle": idle.figures,
+    "smp": smp.figures,
+}
 
 
 def main() -> int:

@@ -93,7 +93,9 @@ class Qemu:
         command = [QEMU, "-M", self._machine, "-enable-kvm", "-cpu", "host", "-m", str(memory_mib)]
         command += ["-smp", str(vcpus), "-display", "none", "-nodefaults", "-no-user-config", "-no-reboot"]
         command += ["-serial", "stdio", "-kernel", str(kernel), *devices]
-        process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+        )
         assert process.stdout is not None and process.stdin is not None
         end = ExitStack()
         end.callback(process.stdout.close)

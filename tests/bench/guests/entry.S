@@ -39,6 +39,10 @@ _start:
     movb %al, gdt + TSS + 4
     movb %ah, gdt + TSS + 7
 
+    /* Every processor comes through here; secondary ones with their own stack in %esp. */
+    movl $stack_end, %esp
+    .globl enter_long_mode
+enter_long_mode:
     lgdt gdt_pointer
     movl $pml4, %eax
     movl %eax, %cr3
@@ -56,11 +60,11 @@ _start:
 
     .code64
 long_mode:
-    movl $stack_end, %esp
     movl $0x18, %eax
     movl %eax, %ss
     movl %eax, %ds
     movl %eax, %es
+    andb $0xFD, gdt + TSS + 5       /* not busy: the next processor loads it as well */
     movl $TSS, %eax
     ltr %ax
     movl $0x174, %ecx               /* MSR_IA32_SYSENTER_CS */
@@ -70,7 +74,7 @@ long_mode:
     pushq $0x3002                   /* all ports, no interrupts: there is no table for them */
     popfq
     movl $user, %edx
-    movl $stack_end, %ecx
+    movl %esp, %ecx
     sysexitq
 
 user:
@@ -78,10 +82,47 @@ user:
     movl %eax, %ds
     movl %eax, %es
     xorl %ebp, %ebp
+    cmpl $stack_end, %esp
+    jne secondary
     call guest
     movb $0xFE, %al                 /* the keyboard controller's reset line */
     outb %al, $0x64
 3:  jmp 3b
+
+    .weak secondary_guest
+secondary:
+    call secondary_guest
+4:  pause
+    jmp 4b
+
+/* Where secondary processors start, in real mode, once this has been copied below 1 MiB. */
+    .code16
+    .globl trampoline, trampoline_stack, trampoline_end
+trampoline:
+    cli
+    xorw %ax, %ax
+    movw %ax, %ds
+    lgdtl %cs:trampoline_gdt - trampoline
+    movl %cs:trampoline_stack - trampoline, %esp
+    movl %cr0, %eax
+    orl $1, %eax
+    movl %eax, %cr0
+    ljmpl $8, $enter_protected
+    .balign 4
+trampoline_stack:
+    .long 0
+trampoline_gdt:
+    .word gdt_end - gdt - 1
+    .long gdt
+trampoline_end:
+
+    .code32
+enter_protected:
+    movl $0x18, %eax
+    movl %eax, %ds
+    movl %eax, %es
+    movl %eax, %ss
+    jmp enter_long_mode
 
     .data
     .balign 8
