@@ -105,4 +105,4 @@ man-lint:
 	@if command -v mandoc >/dev/null; then mandoc -Tlint -Wwarning man/*.[158]; fi
 
 clean: ## Remove what was built here (.venv too)
-	@rm -rf $(VENV) build kvmctl.egg-info kvmctl/demo/monitor.elf
+	@rm -rf $(VENV) build kvmctl.egg-info kvmctl/demo/*.elf

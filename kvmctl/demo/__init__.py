@@ -1,4 +1,5 @@
-"""The demo guest: a freestanding program, all the software of a virtual machine, built at installation."""
+"""The guests that kvmctl brings: freestanding programs, all the software of a virtual machine, built at
+installation."""
 
 from __future__ import annotations
 
@@ -6,10 +7,17 @@ from pathlib import Path
 
 
 def monitor() -> Path:
-    """The ELF file of the guest; FileNotFoundError where the package was used without being built."""
-    path = Path(__file__).resolve().with_name("monitor.elf")
+    """The demo: an interactive monitor; FileNotFoundError where the package was used without being built."""
+    return _program("monitor.elf")
+
+
+def selftest() -> Path:
+    """What `kvmctl doctor` boots; FileNotFoundError likewise."""
+    return _program("selftest.elf")
+
+
+def _program(name: str) -> Path:
+    path = Path(__file__).resolve().with_name(name)
     if not path.exists():
-        raise FileNotFoundError(
-            f"the demo guest {path} was not built: install kvmctl with pip, which needs gcc"
-        )
+        raise FileNotFoundError(f"the guest {path} was not built: install kvmctl with pip, which needs gcc")
     return path

@@ -1,4 +1,4 @@
-"""Compile the demo guest: freestanding C and assembly to one ELF64 file.
+"""Compile the guests that kvmctl brings, the demo and the self-test: freestanding C and assembly.
 
 Only the standard library and gcc: setup.py runs this before the package's dependencies are there.
 """
@@ -10,8 +10,12 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-GUEST = HERE / "monitor.elf"
-SOURCES = ("start.S", "monitor.c", "console.c", "line.c", "clock.c", "interrupts.c")
+_COMMON = ("start.S", "console.c", "clock.c", "interrupts.c")
+PROGRAMS = {
+    "monitor.elf": (*_COMMON, "monitor.c", "line.c"),
+    "selftest.elf": (*_COMMON, "selftest.c", "modes.S", "virtio.c"),
+}
+"""The files, each with what it is made of besides the headers."""
 FLAGS = (
     *("-std=c11", "-O2", "-Wall", "-Wextra", "-Werror"),
     *("-ffreestanding", "-nostdlib", "-static", "-no-pie", "-fno-pic", "-mcmodel=small"),
@@ -24,21 +28,27 @@ FLAGS = (
 )
 
 
-def inputs() -> list[Path]:
-    """Every file that the guest is made of."""
-    return [HERE / name for name in SOURCES] + sorted(HERE.glob("*.h")) + [HERE / "guest.ld", Path(__file__)]
+def inputs(program: str) -> list[Path]:
+    """Every file that a guest is made of."""
+    sources = [HERE / name for name in PROGRAMS[program]]
+    return [*sources, *sorted(HERE.glob("*.h")), HERE / "guest.ld", Path(__file__)]
 
 
-def build(output: Path = GUEST, *, compiler: str = "gcc") -> Path:
-    """Make the guest unless it is newer than all it is made of; raises CalledProcessError or OSError."""
-    if output.exists() and output.stat().st_mtime >= max(path.stat().st_mtime for path in inputs()):
+def build(directory: Path = HERE, *, compiler: str = "gcc") -> list[Path]:
+    """Make each guest that is not newer than all it is made of; CalledProcessError or OSError on failure."""
+    return [_build(directory / program, program, compiler) for program in PROGRAMS]
+
+
+def _build(output: Path, program: str, compiler: str) -> Path:
+    if output.exists() and output.stat().st_mtime >= max(path.stat().st_mtime for path in inputs(program)):
         return output
     partial = output.with_suffix(".partial")
-    command = [compiler, *FLAGS, "-T", str(HERE / "guest.ld"), *(str(HERE / name) for name in SOURCES)]
-    subprocess.run([*command, "-o", str(partial)], check=True)
+    sources = (str(HERE / name) for name in PROGRAMS[program])
+    command = [compiler, *FLAGS, "-T", str(HERE / "guest.ld"), *sources, "-o", str(partial)]
+    subprocess.run(command, check=True)
     partial.replace(output)
     return output
 
 
 if __name__ == "__main__":
-    print(build(*map(Path, sys.argv[1:2])))
+    print(*build(*map(Path, sys.argv[1:2])), sep="\n")

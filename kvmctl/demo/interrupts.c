@@ -23,15 +23,10 @@ struct table_pointer {
     uint64_t base;
 } __attribute__((packed));
 
-/* What interrupt_common in start.S leaves on the stack, lowest address first. */
-struct frame {
-    uint64_t r11, r10, r9, r8, rdi, rsi, rdx, rcx, rax;
-    uint64_t vector, error, rip, cs, rflags, rsp, ss;
-};
-
 extern const char interrupt_entries[];
 static struct gate table[VECTORS] __attribute__((aligned(16)));
 static void (*handlers[VECTORS - IRQ_BASE])(void);
+static void (*exceptions[IRQ_BASE])(struct frame *frame);
 
 static void load_table(const void *base, uint16_t limit)
 {
@@ -75,8 +70,17 @@ void enable_irq(unsigned irq, void (*handler)(void))
     outb(port, inb(port) & ~(1u << (irq & 7)));
 }
 
-void interrupt(const struct frame *frame)
+void on_exception(unsigned vector, void (*handler)(struct frame *frame))
 {
+    exceptions[vector] = handler;
+}
+
+void interrupt(struct frame *frame)
+{
+    if (frame->vector < IRQ_BASE && exceptions[frame->vector]) {
+        exceptions[frame->vector](frame);
+        return;
+    }
     if (frame->vector < IRQ_BASE) {
         print("\nException %lu (error code 0x%lx) at 0x%lx, stack 0x%lx: the monitor cannot go on.\n",
               frame->vector, frame->error, frame->rip, frame->rsp);

@@ -67,8 +67,17 @@ static inline void wait_for_interrupt(void)
     __asm__ volatile("sti; hlt; cli" : : : "memory");
 }
 
+/* What interrupt_common in start.S leaves on the stack, lowest address first. */
+struct frame {
+    uint64_t r11, r10, r9, r8, rdi, rsi, rdx, rcx, rax;
+    uint64_t vector, error, rip, cs, rflags, rsp, ss;
+};
+
 void interrupts_init(void);
 void enable_irq(unsigned irq, void (*handler)(void));
+
+/* The handler may change the frame, which is where the guest goes on. */
+void on_exception(unsigned vector, void (*handler)(struct frame *frame));
 
 /* An empty interrupt table turns the next exception into a triple fault. */
 _Noreturn void triple_fault(void);

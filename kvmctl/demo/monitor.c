@@ -284,7 +284,7 @@ static void run(char *line)
     print("%s: no such command. \"help\" lists the commands.\n", name);
 }
 
-void monitor_main(const struct boot_info *info)
+void guest_main(const struct boot_info *info)
 {
     char line[SCREEN_WIDTH - 2];
 

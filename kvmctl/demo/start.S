@@ -20,7 +20,7 @@ _start: cli
         cld
         lea     stack_top(%rip), %rsp
         xor     %ebp, %ebp
-        call    monitor_main
+        call    guest_main
 1:      cli
         hlt
         jmp     1b
