@@ -85,6 +85,20 @@ def test_a_chain_and_its_completion() -> None:
     assert driver.queue.pop() is None
 
 
+def test_requests_that_were_joined_complete_at_once() -> None:
+    driver = Driver()
+    driver.describe([(DATA + 16 * n, 16, DESC_WRITE, 0) for n in range(4)])
+    driver.offer(0, 1, 2, 3)
+    first, second, third = driver.pop(), driver.pop(), driver.pop()
+    assert first.queue is driver.queue
+    driver.queue.put_back()
+    assert driver.pop().head == third.head
+    driver.queue.put_back(2)
+    assert driver.pop().head == second.head
+    driver.queue.push(first.head, 16, [(second.head, 9)])
+    assert driver.memory.read(USED, 20) == struct.pack("<HHIIII", 0, 2, 0, 16, 1, 9)
+
+
 def test_an_indirect_table() -> None:
     driver = Driver()
     driver.describe([(INDIRECT, 32, DESC_INDIRECT, 0)])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 import threading
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -40,6 +41,10 @@ class Chain:
     head: int
     readable: list[memoryview]
     writable: list[memoryview]
+    queue: SplitQueue | None = None
+    """Where it came from, for a device that fills several requests with one thing."""
+    joined: Sequence[tuple[int, int]] = ()
+    """Head and written bytes of those, which are given back together with this one, after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +114,12 @@ class SplitQueue:
         self._next_available = (self._next_available + 1) & _INDEX_MASK
         return self._walk(head)
 
-    def put_back(self) -> None:
-        """The request that was popped last is not carried out: the next `pop` gives it again."""
-        self._next_available = (self._next_available - 1) & _INDEX_MASK
+    def put_back(self, count: int = 1) -> None:
+        """The requests that were popped last are not carried out: the next `pop` gives them again."""
+        self._next_available = (self._next_available - count) & _INDEX_MASK
 
     def _walk(self, head: int) -> Chain:
-        chain = Chain(head, [], [])
+        chain = Chain(head, [], [], self)
         table, entries = self._table, self._size
         index = head
         indirect = False
@@ -160,13 +165,17 @@ class SplitQueue:
 
     # completions
 
-    def push(self, head: int, written: int) -> None:
-        """Give a request back; `written` bytes of its writable buffers were filled, from the start."""
-        slot = self._next_used % self._size
-        self._used_ring[1 + 2 * slot] = head
-        self._used_ring[2 + 2 * slot] = written & 0xFFFF_FFFF
-        self._next_used = (self._next_used + 1) & _INDEX_MASK
-        # x86 keeps stores in order: the driver sees the element before the index.
+    def push(self, head: int, written: int, joined: Sequence[tuple[int, int]] = ()) -> None:
+        """Give a request back; `written` bytes of its writable buffers were filled, from the start.
+
+        The driver sees the joined ones (head, written) at the same time.
+        """
+        for each, size in ((head, written), *joined):
+            slot = self._next_used % self._size
+            self._used_ring[1 + 2 * slot] = each
+            self._used_ring[2 + 2 * slot] = size & 0xFFFF_FFFF
+            self._next_used = (self._next_used + 1) & _INDEX_MASK
+        # x86 keeps stores in order: the driver sees the elements before the index.
         self._used[1] = self._next_used
 
     def wants_interrupt(self) -> bool:

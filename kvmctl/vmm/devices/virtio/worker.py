@@ -69,7 +69,8 @@ class QueueWorker:
         while not self._stopping:
             queue.disable_notifications()
             while not self._stopping and (chain := queue.pop()) is not None:
-                queue.push(chain.head, self._process(chain))
+                written = self._process(chain)
+                queue.push(chain.head, written, chain.joined)
                 if queue.wants_interrupt():
                     self._interrupt()
             if queue.enable_notifications():

@@ -166,10 +166,48 @@ def test_received_offloads_are_the_drivers_choice(card: Card) -> None:
     card.device.start(features.MAC | features.STATUS)
     card.host.send(frame, TCP_HEAD[:10])
     for _ in range(5):
-        head, received = card.receive()
+        head, received = card.receive(room=2000)
         assert head == bytes(10) + b"\1\0", "no flags that were not negotiated"
         assert len(received) == 54 + 1000
         assert _tcp_is_right(received)
+
+
+class Buffers:
+    """The driver's buffers after the first, as the queue has them."""
+
+    def __init__(self, sizes: list[int]) -> None:
+        self.buffers = [bytearray(size) for size in sizes]
+        self.next = 0
+
+    def pop(self) -> Chain | None:
+        if self.next == len(self.buffers):
+            return None
+        self.next += 1
+        return Chain(self.next, [], [memoryview(self.buffers[self.next - 1])])
+
+    def put_back(self, count: int = 1) -> None:
+        self.next -= count
+
+
+def test_a_large_frame_is_merged_from_small_buffers(card: Card) -> None:
+    card.device.start(card.device.features)
+    frame = tcp(5000, to=MAC, source=PEER)
+    short = tcp(6000, to=MAC, source=PEER)
+    card.host.send(short, TCP_HEAD[:10])
+    card.host.send(frame, TCP_HEAD[:10])
+    more = Buffers([1500, 12, 1500, 2000])
+    while True:
+        more.next = 0
+        first = bytearray(256)
+        chain = Chain(0, [], [memoryview(first)], more)  # type: ignore[arg-type]
+        size = card.device.process(0, chain)
+        if first[18:24] == PEER:
+            break
+    assert size == 256
+    assert chain.joined == [(1, 1500), (2, 12), (3, 1500), (4, len(frame) + 12 - 256 - 3012)]
+    assert struct.unpack_from("<H", first, 10) == (5,)
+    whole = first + b"".join(more.buffers)
+    assert whole[12 : 12 + len(frame)] == frame, "the first one, for which there was no room, is lost"
 
 
 def test_checksums_are_filled_in_for_a_driver_that_wants_them_right(card: Card) -> None:

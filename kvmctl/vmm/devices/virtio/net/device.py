@@ -22,6 +22,7 @@ QUEUE_SIZE: Final = 256
 CONTROL_QUEUE_SIZE: Final = 64
 LINK_UP: Final = 1
 _CLASS_ETHERNET: Final = 0x02_00_00
+_LARGEST: Final = header.SIZE + header.LARGEST_PLAIN_FRAME
 _CONFIGURATION: Final = struct.Struct("<6sHHH")
 
 log = logging.getLogger(__name__)
@@ -64,6 +65,8 @@ class Network:
         """Whether what the driver has set is in force; it stays so over a pause of the machine."""
         self._stop = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         self._changed = [os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK) for _ in links]
+        self._spill = [memoryview(bytearray(_LARGEST)) for _ in links]
+        """Where the end of a frame goes that is larger than the first of the buffers it is merged from."""
         self._complaints: set[str] = set()
 
     def configuration(self) -> bytes:
@@ -140,9 +143,11 @@ class Network:
 
     def _receive(self, pair: int, chain: Chain) -> int:
         """Wait for a frame: a buffer is as good as given back when there is something in it."""
-        room = chain.writable
-        if buffers.total(room) < header.SIZE + header.SMALLEST_FRAME:
-            raise QueueError(f"a buffer of {buffers.total(room)} bytes for frames")
+        merging = bool(self.negotiated & features.MRG_RXBUF)
+        available = buffers.total(chain.writable)
+        if available < header.SIZE + (0 if merging else header.SMALLEST_FRAME):
+            raise QueueError(f"a buffer of {available} bytes for frames")
+        room = [*chain.writable, self._spill[pair]] if merging else chain.writable
         link = self._links[pair]
         while True:
             if pair >= self._pairs:
@@ -158,9 +163,12 @@ class Network:
                     self._complain("frames are not received", str(error))
                     self._wait(pair, None)
                 continue
-            if self._link_up and self._wanted(room):
-                self._finish_header(room)
-                return size
+            if not self._link_up or not self._wanted(room):
+                continue
+            if size > available and not self._spread(chain, self._spill[pair][: size - available]):
+                continue  # a driver with too few buffers loses frames
+            self._finish_header(room, 1 + len(chain.joined))
+            return min(size, available)
 
     def _wait(self, pair: int, fd: int | None) -> None:
         """Until there may be a frame, or the pairs in use change. Raises Stopped."""
@@ -181,12 +189,26 @@ class Network:
         head, _ = buffers.split(room, header.SIZE + HEAD)
         return self.filter.passes(b"".join(head)[header.SIZE :])
 
-    def _finish_header(self, room: Sequence[memoryview]) -> None:
-        """num_buffers: all of the frame is in this one; no flags that were not negotiated (5.1.6.4.1)."""
+    def _spread(self, chain: Chain, rest: memoryview) -> bool:
+        """Put what did not fit into the buffers that follow; false when there are too few of them."""
+        joined: list[tuple[int, int]] = []
+        while rest and chain.queue is not None and (more := chain.queue.pop()) is not None:
+            done = buffers.scatter(more.writable, rest)
+            joined.append((more.head, done))
+            rest = rest[done:]
+        if rest:
+            if chain.queue is not None:
+                chain.queue.put_back(len(joined))
+            return False
+        chain.joined = joined
+        return True
+
+    def _finish_header(self, room: Sequence[memoryview], buffers_used: int) -> None:
+        """num_buffers, and no flags that were not negotiated (5.1.6.4.1)."""
         if not self.negotiated & features.GUEST_CSUM:
             buffers.scatter(room, b"\0")
         _, after = buffers.split(room, header.NUM_BUFFERS)
-        buffers.scatter(after, b"\1\0")
+        buffers.scatter(after, buffers_used.to_bytes(2, "little"))
 
     def _send(self, pair: int, chain: Chain) -> int:
         size = buffers.total(chain.readable) - header.SIZE
