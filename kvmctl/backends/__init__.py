@@ -3,14 +3,17 @@
 A kind of device has one module here with `open_all(domain, descriptors)`, and a line in the table.
 """
 
+import shutil
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
-from kvmctl.backends import chardev, disk, filesystem, interface, rng
+from kvmctl.backends import chardev, disk, filesystem, interface, rng, vsock
 from kvmctl.backends.descriptors import BackendError, Descriptors, Unsupported
 from kvmctl.domain import Domain
 
-__all__ = ["BackendError", "Descriptors", "Unsupported", "open_devices"]
+__all__ = ["BackendError", "Descriptors", "Unsupported", "open_devices", "remove_sockets", "sockets"]
 
 _BACKENDS: Final[tuple[Callable[[Domain, Descriptors], Domain], ...]] = (
     chardev.open_all,
@@ -18,6 +21,7 @@ _BACKENDS: Final[tuple[Callable[[Domain, Descriptors], Domain], ...]] = (
     filesystem.open_all,
     interface.open_all,
     rng.open_all,
+    vsock.open_all,
 )
 
 
@@ -29,3 +33,18 @@ def open_devices(domain: Domain, descriptors: Descriptors) -> Domain:
     for open_all in _BACKENDS:
         domain = open_all(domain, descriptors)
     return domain
+
+
+def sockets(live: Domain, run: Path | None) -> list[Path]:
+    """What the domain's devices have in the file system while it runs."""
+    own = [vsock.path(live, run)] if live.devices.vsock is not None and run is not None else []
+    return [*chardev.sockets(live), *own]
+
+
+def remove_sockets(live: Domain, run: Path) -> None:
+    """After the guest's end, or a start that failed; what somebody listens on is not the guest's."""
+    for path in sockets(live, run):
+        with suppress(OSError):
+            if chardev.is_stale(str(path)):
+                path.unlink()
+    shutil.rmtree(chardev.directory(live, run), ignore_errors=True)

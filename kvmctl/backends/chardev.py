@@ -35,6 +35,11 @@ def sockets(domain: Domain) -> list[Path]:
     ]
 
 
+def directory(domain: Domain, run: Path) -> Path:
+    """Where libvirt has the sockets of channels without a path."""
+    return run / "channel" / f"{domain.id or 0}-{domain.name[:_LONGEST_NAME]}"
+
+
 def open_pty() -> tuple[int, str]:
     """A raw terminal pair: the VMM gets the master, consoles open the slave by its name."""
     master, slave = os.openpty()
@@ -72,7 +77,7 @@ def listen(path: str) -> socket.socket:
         end = stack.enter_context(socket.socket(socket.AF_UNIX))
         try:
             with suppress(FileNotFoundError):
-                if _is_stale(path):
+                if is_stale(path):
                     Path(path).unlink()
             end.bind(path)
             Path(path).chmod(0o600)
@@ -83,7 +88,7 @@ def listen(path: str) -> socket.socket:
         return end
 
 
-def _is_stale(path: str) -> bool:
+def is_stale(path: str) -> bool:
     if not Path(path).is_socket():
         return False
     with socket.socket(socket.AF_UNIX) as probe:
@@ -109,18 +114,18 @@ def connect(path: str) -> socket.socket:
 
 
 def _placed(channel: Channel, domain: Domain, descriptors: Descriptors) -> Channel:
-    """A channel on a socket without a path has one where libvirt has it: …/channel/ID-NAME/TARGET."""
+    """A channel on a socket without a path gets one: …/channel/ID-NAME/TARGET."""
     if channel.source_type != "unix" or channel.path is not None:
         return channel
     if descriptors.run is None:
         raise Unsupported(f"{channel.alias} has no <source mode='bind' path='…'/>")
-    directory = descriptors.run / "channel" / f"{domain.id or 0}-{domain.name[:_LONGEST_NAME]}"
+    place = directory(domain, descriptors.run)
     try:
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        place.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise BackendError(error, f"cannot create directory '{directory}'") from error
+        raise BackendError(error, f"cannot create directory '{place}'") from error
     name = channel.target_name or channel.alias
-    return replace(channel, mode="bind", path=str(directory / str(name)))
+    return replace(channel, mode="bind", path=str(place / str(name)))
 
 
 def open_all(domain: Domain, descriptors: Descriptors) -> Domain:

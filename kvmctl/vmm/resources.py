@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from kvmctl.backends import BackendError, Descriptors, boot, chardev, open_devices
+from kvmctl.backends import BackendError, Descriptors, boot, chardev, open_devices, sockets
 from kvmctl.domain import Chardev, with_aliases
 from kvmctl.vmm.chardev import pty_number
 from kvmctl.vmm.machine import BootFiles, MachineError
@@ -100,7 +100,8 @@ def open_all(
     """Open what the domain names, for a guest without a daemon; `serial` replaces its first serial port."""
     if domain.os.kernel is None:
         raise MachineError("the domain has no <kernel>")
-    descriptors = Descriptors(ExitStack())  # for as long as the process lives
+    # For as long as the process lives.
+    descriptors = Descriptors(ExitStack(), None if qmp is None else qmp.parent)
     try:
         boot.open_files(domain, descriptors)
         live = open_devices(_with_output(with_aliases(domain), serial), descriptors)
@@ -114,7 +115,7 @@ def open_all(
         chardevs[live.devices.serials[0].alias or ""] = CharFiles(_STDOUT, _STDIN)
     boot_files = _boot_files(descriptors.named, cache_dir)
     listening = None if qmp is None else _listen(qmp)
-    cleanup = [*([] if qmp is None else [qmp]), *chardev.sockets(live)]
+    cleanup = [*([] if qmp is None else [qmp]), *sockets(live, descriptors.run)]
     return live, Resources(None, boot_files, listening, chardevs, descriptors.named, cleanup)
 
 

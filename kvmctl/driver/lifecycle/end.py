@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import replace
 from enum import IntEnum
 
+from kvmctl.backends import remove_sockets
 from kvmctl.domain import Domain
 from kvmctl.driver.constants import LifecycleEvent, ShutoffReason, State, StoppedDetail
 from kvmctl.driver.domain import DomainObject, Run
@@ -34,6 +35,7 @@ class Ending:
         if run.monitor is not None:
             await run.monitor.close()
         await asyncio.to_thread(scope_of(domain.definition, self._parts.store.paths).remove)
+        await asyncio.to_thread(remove_sockets, domain.definition, self._parts.store.paths.run)
         self._parts.consoles.end(domain)
         self._parts.store.run_files(domain.definition).remove()
         _note_end(self._parts.store, domain.name, reason)
@@ -52,6 +54,7 @@ class Ending:
     def forget(self, domain: DomainObject, live: Domain) -> None:
         """Back to how it was before a start that failed."""
         scope_of(live, self._parts.store.paths).remove()
+        remove_sockets(live, self._parts.store.paths.run)
         self._parts.store.run_files(live).remove()
         domain.set_state(State.SHUTOFF, ShutoffReason.FAILED)
         if domain.persistent:

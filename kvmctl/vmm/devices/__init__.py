@@ -10,7 +10,7 @@ from typing import Final
 
 from kvmctl.vmm.devices import i8042, pcihost, pm, pvpanic, resetport, rtc, serial
 from kvmctl.vmm.devices.platform import Device, Platform
-from kvmctl.vmm.devices.virtio import balloon, blk, console, fs, net, rng
+from kvmctl.vmm.devices.virtio import balloon, blk, console, fs, net, rng, vsock
 
 BOARD: Final[tuple[Callable[[Platform], Sequence[Device]], ...]] = (
     serial.attach,
@@ -26,4 +26,5 @@ BOARD: Final[tuple[Callable[[Platform], Sequence[Device]], ...]] = (
     rng.attach,
     console.attach,
     balloon.attach,
+    vsock.attach,
 )
