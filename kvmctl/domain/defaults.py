@@ -7,6 +7,7 @@ from secrets import token_bytes
 from typing import TypeVar
 from uuid import uuid4
 
+from kvmctl.domain.addresses import with_addresses
 from kvmctl.domain.meaning.chardevs import SERIAL_PORTS
 from kvmctl.domain.model import (
     Channel,
@@ -31,13 +32,14 @@ RANDOM_NUMBERS = "/dev/random"
 
 
 def with_defaults(domain: Domain) -> Domain:
-    return replace(
+    filled = replace(
         domain,
         uuid=domain.uuid or uuid4(),
         current_memory=min(domain.current_memory or domain.memory, domain.memory),
         os=replace(domain.os, machine=domain.os.machine or MACHINE),
         devices=_filled(domain.devices),
     )
+    return with_addresses(filled)
 
 
 def _filled(devices: Devices) -> Devices:

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 import kvmctl.domain
-from kvmctl.domain import Chardev, Devices, Domain, Os
+from kvmctl.domain import Chardev, Controller, Devices, Domain, Os
 from tests.domain.documents import FULL, SMALL, small
 
 
@@ -54,7 +54,7 @@ def test_defaults() -> None:
     assert domain.current_memory == domain.memory
     assert domain.os.machine == "pc"
     assert (domain.on_poweroff, domain.on_reboot, domain.on_crash) == ("destroy", "restart", "destroy")
-    assert domain.devices == Devices()
+    assert domain.devices == Devices(controllers=(Controller(type="pci", index=0, model="pci-root"),))
     assert kvmctl.domain.with_defaults(domain) == domain
 
 

@@ -5,6 +5,7 @@ from typing import Final
 
 from kvmctl.domain.errors import Finding
 from kvmctl.domain.meaning import (
+    addresses,
     boot,
     chardevs,
     clock,
@@ -32,6 +33,7 @@ _CHECKS: Final[tuple[Callable[[Domain], Iterator[Finding]], ...]] = (
     disks.check,
     interfaces.check,
     others.check,
+    addresses.check,
     objects.check,
 )
 

@@ -41,6 +41,7 @@ ADDRESSES = st.none() | st.builds(
     multifunction=SWITCHES,
 )
 """Without a slot: a domain that is drawn has no clashes."""
+PLACES = st.none() | st.just(Address(type="virtio-mmio"))
 POWERS = st.none() | st.integers(0, 10).map(lambda exponent: 1 << exponent)
 COUNTS = st.none() | st.integers(1, 256)
 ORDERS = st.none() | st.integers(1, 2**31 - 1)
@@ -313,7 +314,26 @@ def _same_limits(disks: list[Disk]) -> bool:
 
 
 @st.composite
-def devices(draw: st.DrawFn) -> Devices:
+def devices(draw: st.DrawFn, *, pci: bool) -> Devices:
+    """What is drawn for a machine with PCI is what one without has, but for PCI itself."""
+    drawn = draw(devices_of_a_pc())
+    if pci:
+        return drawn
+    changes: dict[str, Any] = {
+        name: tuple(replace(one, address=draw(PLACES)) for one in getattr(drawn, name))
+        for name in ("disks", "filesystems", "interfaces", "rngs")
+    }
+    for name in ("memballoon", "vsock"):
+        device = getattr(drawn, name)
+        has_address = device is not None and not (name == "memballoon" and device.model == "none")
+        changes[name] = replace(device, address=draw(PLACES)) if has_address else device
+    serial = [one for one in drawn.controllers if one.type == "virtio-serial"]
+    changes["controllers"] = tuple(replace(one, address=draw(PLACES)) for one in serial)
+    return replace(drawn, watchdog=None, **changes)
+
+
+@st.composite
+def devices_of_a_pc(draw: st.DrawFn) -> Devices:
     serials = draw(st.lists(chardevs("isa-serial"), max_size=4, unique_by=lambda one: one.target_port))
     model = draw(st.sampled_from([None, "isa-serial"]))
     first = draw(st.lists(chardevs("serial"), max_size=1))
