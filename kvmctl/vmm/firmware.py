@@ -7,15 +7,21 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import kvmctl
+from kvmctl.vmm.backing import cell_ranges
 from kvmctl.vmm.boot import acpi, layout, smbios
 from kvmctl.vmm.bus import pci, pciconfig, slots
+from kvmctl.vmm.cpu import present_vcpus, topology_of
 from kvmctl.vmm.devices import BOARD, i8042, pcihost, pm, pvpanic, resetport, rtc, serial
 from kvmctl.vmm.memory import GuestMemory
+from kvmctl.vmm.memory import layout as ram_layout
 
 if TYPE_CHECKING:
     from kvmctl.domain import Domain
+    from kvmctl.domain.model.cpu import NumaCell
 
 NO_TABLES: Final = 0
+_LOCAL: Final = 10
+_REMOTE: Final = 20
 _PCI: Final = acpi.PciRoot(
     ecam=pciconfig.ECAM_BASE,
     ecam_size=pciconfig.ECAM_SIZE,
@@ -48,7 +54,16 @@ def write_tables(domain: Domain, memory: GuestMemory, taken: Sequence[slots.Slot
 
 def identity(domain: Domain) -> smbios.Information:
     """The domain's <sysinfo> counts when its <smbios mode='sysinfo'> says so, as for libvirt."""
-    plain = smbios.Information(uuid=domain.uuid, version=kvmctl.__version__, acpi=has_acpi(domain))
+    topology = topology_of(domain)
+    plain = smbios.Information(
+        uuid=domain.uuid,
+        version=kvmctl.__version__,
+        acpi=has_acpi(domain),
+        sockets=topology.sockets,
+        cores=topology.dies * topology.cores,
+        threads=topology.per_package,
+        memory=tuple((region.gpa, region.size) for region in ram_layout(domain.memory)),
+    )
     if domain.os.smbios != "sysinfo" or domain.sysinfo is None:
         return plain
     return replace(
@@ -65,8 +80,9 @@ def board(domain: Domain, taken: Sequence[slots.Slot] = ()) -> acpi.Board:
         for index, chardev in enumerate(domain.devices.serials)
     ]
     return acpi.Board(
-        cpus=domain.vcpus,
-        online=domain.vcpus_current or domain.vcpus,
+        processors=_processors(domain),
+        memory=_node_memory(domain),
+        distances=_distances(domain),
         power=acpi.PowerBlock(pm.PM1A_EVT, pm.PM1A_CNT, pm.PM_TMR, pm.SCI, pm.S5_SLEEP_TYPE),
         reset_port=resetport.RESET_CONTROL,
         reset_value=resetport.RESET_VALUE,
@@ -78,4 +94,45 @@ def board(domain: Domain, taken: Sequence[slots.Slot] = ()) -> acpi.Board:
         pvpanic_port=pvpanic.PORT if domain.devices.panics else None,
         pci=_PCI if pcihost.attach in BOARD and has_pci(domain) else None,
         virtio_mmio=tuple(acpi.MmioDevice(slot.address, slots.SIZE, slot.gsi) for slot in taken),
+    )
+
+
+def _processors(domain: Domain) -> tuple[acpi.Processor, ...]:
+    topology, present = topology_of(domain), frozenset(present_vcpus(domain))
+    nodes = {vcpu: node for node, cell in _cells(domain).items() for vcpu in cell.cpus or ()}
+    return tuple(
+        acpi.Processor(topology.apic_id(vcpu), vcpu in present, nodes.get(vcpu, 0))
+        for vcpu in range(domain.vcpus)
+    )
+
+
+def _cells(domain: Domain) -> dict[int, NumaCell]:
+    cells = domain.cpu.cells if domain.cpu is not None else ()
+    return {place if cell.id is None else cell.id: cell for place, cell in enumerate(cells)}
+
+
+def _node_memory(domain: Domain) -> tuple[acpi.NodeMemory, ...]:
+    """Where each cell's part of the RAM is for the guest; one may lie on both sides of the hole."""
+    found = []
+    for node, (offset, size) in cell_ranges(domain).items():
+        for region in ram_layout(domain.memory):
+            start = max(offset, region.offset)
+            end = min(offset + size, region.offset + region.size)
+            if start < end:
+                found.append(acpi.NodeMemory(region.gpa + start - region.offset, end - start, node))
+    return tuple(found)
+
+
+def _distances(domain: Domain) -> tuple[tuple[int, ...], ...]:
+    """A distance that only one of two cells states is that of the way back, too; as in libvirt 10 and 20."""
+    cells = _cells(domain)
+    if not any(cell.distances for cell in cells.values()):
+        return ()
+    stated = {(node, to.id): to.value for node, cell in cells.items() for to in cell.distances}
+    return tuple(
+        tuple(
+            stated.get((node, to), stated.get((to, node), _LOCAL if node == to else _REMOTE))
+            for to in sorted(cells)
+        )
+        for node in sorted(cells)
     )

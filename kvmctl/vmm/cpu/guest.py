@@ -41,8 +41,8 @@ class GuestCpu:
         host: HostCpu,
         quirks: Callable[[Iterable[CpuidEntry]], list[CpuidEntry]],
     ) -> None:
-        self.topology = _topology(domain)
-        self.present = _present(domain)
+        self.topology = topology_of(domain)
+        self.present = present_vcpus(domain)
         last = max(map(self.topology.apic_id, range(domain.vcpus)))
         if last > LAST_APIC_ID:
             raise GuestCpuError(f"the CPU topology needs APIC ids up to {last}, {LAST_APIC_ID} is the last")
@@ -96,7 +96,7 @@ class GuestCpu:
         return described(replace(self._choice, features=shown), self._host)
 
 
-def _topology(domain: Domain) -> Topology:
+def topology_of(domain: Domain) -> Topology:
     """Without a <topology>: one socket, whose cores are the vCPUs."""
     given = domain.cpu.topology if domain.cpu is not None else None
     if given is None:
@@ -106,10 +106,8 @@ def _topology(domain: Domain) -> Topology:
     return Topology(given.sockets, given.dies or 1, given.cores, given.threads)
 
 
-def _present(domain: Domain) -> tuple[int, ...]:
+def present_vcpus(domain: Domain) -> tuple[int, ...]:
     """The vCPUs that the guest starts with."""
-    if domain.vcpu_states:
-        return tuple(sorted(state.id for state in domain.vcpu_states if state.enabled))
     return tuple(range(domain.vcpus_current or domain.vcpus))
 
 

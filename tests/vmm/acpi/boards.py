@@ -8,8 +8,7 @@ from dataclasses import replace
 from kvmctl.vmm.boot import acpi
 
 BOARD = acpi.Board(
-    cpus=4,
-    online=4,
+    processors=tuple(acpi.Processor(number) for number in range(4)),
     power=acpi.PowerBlock(event=0x600, control=0x604, timer=0x608, sci=9, s5_sleep_type=0),
     reset_port=0xCF9,
     reset_value=6,
@@ -26,11 +25,16 @@ LARGEST = replace(
     BOARD,
     pci=PCI,
     pvpanic_port=0x505,
-    cpus=255,
-    online=255,
+    processors=tuple(acpi.Processor(number, number < 200, number % 3) for number in range(255)),
+    memory=(
+        acpi.NodeMemory(0, 1 << 30, 0),
+        acpi.NodeMemory(1 << 30, 2 << 30, 1),
+        acpi.NodeMemory(4 << 30, 1 << 40, 2),
+    ),
+    distances=((10, 20, 30), (20, 10, 40), (30, 40, 10)),
     uarts=(*BOARD.uarts, acpi.Uart(3, 0x3E8, 4), acpi.Uart(4, 0x2E8, 3)),
 )
-SMALLEST = replace(BOARD, cpus=1, online=1, uarts=(), keyboard_controller=False)
+SMALLEST = replace(BOARD, processors=(acpi.Processor(0),), uarts=(), keyboard_controller=False)
 BOARDS = {"usual": BOARD, "largest": LARGEST, "smallest": SMALLEST}
 
 

@@ -123,8 +123,6 @@ def test_buffer(data: bytes) -> None:
 
 WRONG: list[Callable[[], bytes]] = [
     lambda: aml.package(*[b"\0"] * 256),
-    lambda: aml.method("M", 8),
-    lambda: aml.argument(7),
     lambda: aml.string("a\0b"),
     lambda: aml.string("ü"),
     lambda: resources.io(0xFFFF, 2),
@@ -178,19 +176,6 @@ def blocks(draw: st.DrawFn) -> bytes:
             aml.name("_UID", draw(st.integers(0, 9).map(aml.integer))),
         ]
         inside += [aml.name("_CRS", draw(RESOURCES)), aml.name("VAL", value)]
-        if draw(st.booleans()):
-            chosen = aml.if_(aml.argument(0), aml.return_(value))
-            inside.append(
-                aml.method(
-                    "GET",
-                    1,
-                    chosen,
-                    aml.return_(aml.integer(draw(st.integers(0, 9)))),
-                    serialized=draw(st.booleans()),
-                )
-            )
-            inside.append(aml.name("KEPT", aml.integer(0)))
-            inside.append(aml.method("KEEP", 1, aml.store(aml.argument(0), aml.name_string("KEPT"))))
         terms.append(aml.device(name, *inside))
     return aml.scope("\\_SB", *terms)
 

@@ -64,7 +64,9 @@ def test_madt(board: acpi.Board) -> None:
     assert struct.unpack_from("<II", madt, 36) == (0xFEE00000, 1)
     entries = madt_entries(madt)
     processors = [struct.unpack("<BBBBI", entry) for entry in entries if entry[0] == 0]
-    assert processors == [(0, 8, number, number, 1) for number in range(board.cpus)]
+    assert processors == [
+        (0, 8, number, cpu.apic_id, int(cpu.enabled)) for number, cpu in enumerate(board.processors)
+    ]
     assert [entry for entry in entries if entry[0] != 0] == [
         struct.pack("<BBBBII", 1, 12, 0, 0, 0xFEC00000, 0),
         struct.pack("<BBBBIH", 2, 10, 0, 0, 2, 0),
@@ -95,6 +97,35 @@ def test_mcfg() -> None:
     without = Tables(BOARD)
     assert [table[:4] for table in without.listed] == [b"FACP", b"APIC"]
     assert b"PCI0" not in without.dsdt
+
+
+NUMA = """<domain type='kvm'><name>a</name><memory unit='GiB'>5</memory><vcpu current='5'>6</vcpu>
+<os><type>hvm</type></os><features><acpi/></features>
+<cpu><topology sockets='2' cores='3' threads='1'/><numa>
+<cell id='1' cpus='3-5' memory='4' unit='GiB'><distances><sibling id='0' value='31'/></distances></cell>
+<cell id='0' cpus='0-2' memory='1' unit='GiB'/></numa></cpu></domain>"""
+
+
+def test_numa_nodes() -> None:
+    """Sockets begin at APIC ids of their own, and the second node's memory goes around the hole."""
+    tables = Tables(firmware.board(with_defaults(parse(NUMA))))
+    processors = [entry for entry in madt_entries(tables["APIC"]) if entry[0] == 0]
+    assert [entry[3] for entry in processors] == [0, 1, 2, 4, 5, 6]
+    assert [entry[4] for entry in processors] == [1, 1, 1, 1, 1, 0]
+    srat = tables["SRAT"]
+    assert struct.unpack_from("<IQ", srat, 36) == (1, 0)
+    nodes = [struct.unpack_from("<BBBBI", srat, 48 + 16 * number) for number in range(6)]
+    assert nodes == [
+        (0, 16, node, apic, 1) for node, apic in zip([0, 0, 0, 1, 1, 1], [0, 1, 2, 4, 5, 6], strict=True)
+    ]
+    parts = [struct.unpack_from("<BBIHQQIIQ", srat, 144 + 40 * number) for number in range(3)]
+    assert parts == [
+        (1, 40, 0, 0, 0, 1 << 30, 0, 1, 0),
+        (1, 40, 1, 0, 1 << 30, 2 << 30, 0, 1, 0),
+        (1, 40, 1, 0, 4 << 30, 2 << 30, 0, 1, 0),
+    ]
+    assert len(srat) == 144 + 3 * 40
+    assert tables["SLIT"][36:] == struct.pack("<Q4B", 2, 10, 31, 31, 10)
 
 
 def test_domain_without_acpi_has_no_tables() -> None:

@@ -31,6 +31,10 @@ FULL = replace(
         "family": "F",
     },
     oem_strings=("first", "second"),
+    sockets=2,
+    cores=300,
+    threads=600,
+    memory=((0, 3 << 30), (4 << 30, 5 << 40)),
 )
 
 
@@ -70,7 +74,10 @@ def test_entry_point() -> None:
 
 def test_structures() -> None:
     kinds = [(kind, len(formatted)) for kind, formatted, _ in structures(build(PLAIN)[1])]
-    assert kinds == [(0, 26), (1, 27), (3, 22), (127, 4)]
+    assert kinds == [(0, 26), (1, 27), (3, 22), (4, 48), (127, 4)]
+    kinds = [(kind, len(formatted)) for kind, formatted, _ in structures(build(FULL)[1])]
+    devices = [(17, 40)] * 64
+    assert kinds[3:] == [(4, 48), (4, 48), (16, 23), *devices, (19, 31), (19, 31), (11, 5), (127, 4)]
 
 
 def test_uuid_is_little_endian() -> None:
@@ -137,7 +144,15 @@ def test_dmidecode(tmp_path: Path) -> None:
         *("SKU Number: K", "Family: F", "String 1: first", "String 2: second"),
     ):
         assert line in full
-    for text in (plain, full):
+    for line in (
+        *("Socket Designation: CPU 1", "Core Count: 300", "Thread Count: 600", "Multi-Core"),
+        *("Maximum Capacity: 5123 GB", "Number Of Devices: 64", "Locator: DIMM 63", "Type: RAM"),
+        *("Ending Address: 0x000BFFFFFFF", "Range Size: 5 TB"),
+    ):
+        assert line in full
+    small = dmidecode(replace(PLAIN, memory=((0, (16 << 20) + 4096),)), tmp_path)
+    assert "Size: 16388 kB" in small
+    for text in (plain, full, small):
         assert "broken" not in text.lower()
         assert "Wrong" not in text
         assert "Invalid entry" not in text

@@ -3,7 +3,25 @@
 from __future__ import annotations
 
 from kvmctl.vmm.boot.acpi.aml import AmlError
-from kvmctl.vmm.boot.acpi.board import Board, MmioDevice, PciRoot, PowerBlock, Uart
+from kvmctl.vmm.boot.acpi.board import (
+    Board,
+    MmioDevice,
+    NodeMemory,
+    PciRoot,
+    PowerBlock,
+    Processor,
+    Uart,
+)
 from kvmctl.vmm.boot.acpi.tables import build
 
-__all__ = ["AmlError", "Board", "MmioDevice", "PciRoot", "PowerBlock", "Uart", "build"]
+__all__ = [
+    "AmlError",
+    "Board",
+    "MmioDevice",
+    "NodeMemory",
+    "PciRoot",
+    "PowerBlock",
+    "Processor",
+    "Uart",
+    "build",
+]

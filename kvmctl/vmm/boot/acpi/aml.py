@@ -16,19 +16,12 @@ _QWORD: Final = b"\x0e"
 _SCOPE: Final = b"\x10"
 _BUFFER: Final = b"\x11"
 _PACKAGE: Final = b"\x12"
-_METHOD: Final = b"\x14"
 _DUAL_NAME: Final = b"\x2e"
 _MULTI_NAME: Final = b"\x2f"
 _DEVICE: Final = b"\x5b\x82"
-_ARG0: Final = 0x68
-_STORE: Final = b"\x70"
-_IF: Final = b"\xa0"
-_RETURN: Final = b"\xa4"
 
 _MAX_PACKAGE_LENGTH: Final = (1 << 28) - 1
 _MAX_COUNT: Final = 0xFF
-_MAX_ARGUMENTS: Final = 7
-_SERIALIZED: Final = 1 << 3
 _SEGMENT_SIZE: Final = 4
 _NAME_SYNTAX: Final = re.compile(r"(?:\\|\^*)(?:[A-Z_][A-Z0-9_]{0,3}(?:\.[A-Z_][A-Z0-9_]{0,3})*)?")
 _EISA_ID: Final = re.compile(r"[A-Z]{3}[0-9A-F]{4}")
@@ -119,31 +112,3 @@ def scope(path: str, *terms: bytes) -> bytes:
 
 def device(path: str, *terms: bytes) -> bytes:
     return _package(_DEVICE, name_string(path) + b"".join(terms))
-
-
-def method(path: str, arguments: int, *terms: bytes, serialized: bool = False) -> bytes:
-    if not 0 <= arguments <= _MAX_ARGUMENTS:
-        raise AmlError(f"a method with {arguments} arguments")
-    flags = arguments | (_SERIALIZED if serialized else 0)
-    return _package(_METHOD, name_string(path) + bytes([flags]) + b"".join(terms))
-
-
-# Statements and their operands (20.2.5.3, 20.2.5.4, 20.2.6)
-
-
-def argument(number: int) -> bytes:
-    if not 0 <= number < _MAX_ARGUMENTS:
-        raise AmlError(f"there is no argument {number}")
-    return bytes([_ARG0 + number])
-
-
-def store(value: bytes, target: bytes) -> bytes:
-    return _STORE + value + target
-
-
-def if_(predicate: bytes, *terms: bytes) -> bytes:
-    return _package(_IF, predicate + b"".join(terms))
-
-
-def return_(value: bytes) -> bytes:
-    return _RETURN + value

@@ -48,14 +48,30 @@ class MmioDevice:
     gsi: int
 
 
+@dataclass(frozen=True, slots=True)
+class Processor:
+    """A vCPU; its ACPI processor id is its place among all."""
+
+    apic_id: int
+    enabled: bool = True
+    """Whether the guest may use it."""
+    node: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NodeMemory:
+    """RAM that belongs to one NUMA node."""
+
+    address: int
+    size: int
+    node: int
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Board:
     """One machine."""
 
-    cpus: int
-    """Their APIC ids, and their ACPI processor ids, are 0, 1, 2 and so on."""
-    online: int
-    """How many of them the guest may use."""
+    processors: tuple[Processor, ...]
     power: PowerBlock
     reset_port: int
     reset_value: int
@@ -66,4 +82,8 @@ class Board:
     keyboard_controller: bool
     pci: PciRoot | None = None
     pvpanic_port: int | None = None
+    memory: tuple[NodeMemory, ...] = ()
+    """Empty: a machine without NUMA nodes."""
+    distances: tuple[tuple[int, ...], ...] = ()
+    """From node to node, 10 for its own; empty: the guest's operating system has its own idea."""
     virtio_mmio: tuple[MmioDevice, ...] = ()

@@ -37,7 +37,7 @@ _POWER_PORTS: Final = 16
 def definitions(board: Board) -> bytes:
     """The definition block, without the table's header."""
     devices = [
-        *(_processor(number) for number in range(board.cpus)),
+        *(_processor(number) for number in range(len(board.processors))),
         *(_uart(uart) for uart in board.uarts),
         _clock(board),
         _motherboard(board),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from kvmctl.vmm.boot import layout
@@ -52,6 +52,9 @@ _BOOT_NO_VGA: Final = 1 << 2
 _SPACE_IO: Final = 1
 
 _ECAM_BUS_SIZE: Final = 1 << 20
+
+# SRAT (5.2.16)
+_SRAT_REVISION: Final = 3
 
 # MADT (5.2.12)
 _MADT_REVISION: Final = 5
@@ -111,6 +114,10 @@ def build(board: Board, write: Callable[[int, bytes], None]) -> int:
     addresses = [place(_fadt(board, definitions)), place(_madt(board))]
     if board.pci is not None:
         addresses.append(place(_mcfg(board.pci)))
+    if board.memory:
+        addresses.append(place(_srat(board)))
+    if board.distances:
+        addresses.append(place(_slit(board.distances)))
     xsdt = place(table(b"XSDT", 1, struct.pack(f"<{len(addresses)}Q", *addresses)))
     write(layout.RSDP, _rsdp(xsdt))
     return layout.RSDP
@@ -170,8 +177,8 @@ def _fadt(board: Board, definitions: int) -> bytes:
 
 def _madt(board: Board) -> bytes:
     entries = [struct.pack("<II", _LOCAL_APIC_ADDRESS, _PCAT_COMPAT)]
-    for cpu in range(board.cpus):
-        entries.append(struct.pack("<BBBBI", 0, 8, cpu, cpu, _ENABLED if cpu < board.online else 0))
+    for number, cpu in enumerate(board.processors):
+        entries.append(struct.pack("<BBBBI", 0, 8, number, cpu.apic_id, _ENABLED if cpu.enabled else 0))
     entries += [
         struct.pack("<BBBBII", 1, 12, _IO_APIC_ID, 0, _IO_APIC_ADDRESS, 0),
         _override(_TIMER_IRQ, _TIMER_PIN, 0),
@@ -191,3 +198,21 @@ def _mcfg(root: PciRoot) -> bytes:
     """Where ECAM is (PCI Firmware Specification 3.0, 4.1.2): segment 0, from bus 0 on."""
     last_bus = root.ecam_size // _ECAM_BUS_SIZE - 1
     return table(b"MCFG", 1, struct.pack("<8xQHBB4x", root.ecam, 0, 0, last_bus))
+
+
+def _srat(board: Board) -> bytes:
+    """Which node each processor and each piece of memory belongs to (5.2.16)."""
+    entries = [struct.pack("<IQ", 1, 0)]
+    for cpu in board.processors:
+        low, high = cpu.node & 0xFF, (cpu.node >> 8).to_bytes(3, "little")
+        entries.append(struct.pack("<BBBBIB3sI", 0, 16, low, cpu.apic_id, _ENABLED, 0, high, 0))
+    for part in board.memory:
+        fields = (1, 40, part.node, 0, part.address, part.size, 0, _ENABLED, 0)
+        entries.append(struct.pack("<BBIHQQIIQ", *fields))
+    return table(b"SRAT", _SRAT_REVISION, b"".join(entries))
+
+
+def _slit(distances: Sequence[Sequence[int]]) -> bytes:
+    """How far each node is from each other (5.2.17)."""
+    rows = b"".join(bytes(row) for row in distances)
+    return table(b"SLIT", 1, struct.pack("<Q", len(distances)) + rows)
