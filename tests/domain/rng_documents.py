@@ -8,7 +8,12 @@ from hypothesis import strategies as st
 from lxml import etree
 
 _RNG = "{http://relaxng.org/ns/structure/1.0}"
-_RANGES = {"unsignedInt": 2**32 - 1, "unsignedShort": 2**16 - 1, "unsignedLong": 2**64 - 1}
+_RANGES = {
+    "unsignedInt": (0, 2**32 - 1),
+    "unsignedShort": (0, 2**16 - 1),
+    "unsignedLong": (0, 2**64 - 1),
+    "long": (-(2**63), 2**63 - 1),
+}
 
 
 @dataclass
@@ -119,7 +124,6 @@ class Schema:
                 raise NotImplementedError(other)
 
 
-
 def _name(part: etree._Element) -> str | None:
     """Of an element, an attribute or a reference, with the namespace of its own, if it has one."""
     name, namespace = part.get("name"), part.get("ns")
@@ -127,9 +131,7 @@ def _name(part: etree._Element) -> str | None:
 
 
 _NAMES = st.sampled_from(["a", "b", "{urn:x}c"])
-_CHARACTERS = st.characters(
-    min_codepoint=32, exclude_categories=("Cs",), exclude_characters="\ufffe\uffff"
-)
+_CHARACTERS = st.characters(min_codepoint=32, exclude_categories=("Cs",), exclude_characters="\ufffe\uffff")
 _TEXTS = st.text(_CHARACTERS, max_size=10)
 
 
@@ -137,8 +139,9 @@ def _data(part: etree._Element) -> st.SearchStrategy[str]:
     parameters = {one.get("name"): one.text or "" for one in part.iterchildren("*")}
     kind = part.get("type", "")
     if kind in _RANGES:
-        low = int(parameters.get("minInclusive", "0"))
-        return st.integers(low, int(parameters.get("maxInclusive", _RANGES[kind]))).map(str)
+        low, high = _RANGES[kind]
+        low, high = int(parameters.get("minInclusive", low)), int(parameters.get("maxInclusive", high))
+        return st.integers(low, high).map(str)
     # XSD's "." and Python's differ in the carriage return only; its patterns are anchored.
     pattern = re.compile(parameters["pattern"])
     return st.from_regex(pattern, fullmatch=True, alphabet=_CHARACTERS)

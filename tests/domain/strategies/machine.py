@@ -1,5 +1,6 @@
 """Domains, by the parts of the machine outside of <devices>."""
 
+from typing import Any
 from uuid import UUID
 
 from hypothesis import strategies as st
@@ -55,53 +56,91 @@ _SECLABELS = st.builds(
 )
 
 
+_PARTS = (
+    "texts",
+    "memory",
+    "processors",
+    "tuning",
+    "boot",
+    "behaviour",
+    "devices",
+)
+
+
 @st.composite
 def domains(draw: st.DrawFn) -> Domain:
-    """Any domain that can run, with what only a running one has."""
+    """Any domain that can run, with what only a running one has: a few parts of it in full.
+
+    All parts together would take longer to draw than to test.
+    """
     memory = draw(SIZES)
     vcpus = draw(st.integers(1, 255))
-    current = draw(st.none() | st.integers(1, vcpus))
-    cpu = draw(st.none() | cpus(vcpus, memory))
+    uuid = draw(st.none() | st.uuids())
+    parts: dict[str, Any] = {}
+    system = Os()
+    with_devices = False
+    for part in draw(st.sets(st.sampled_from(_PARTS), min_size=1, max_size=3)):
+        match part:
+            case "texts":
+                parts |= {
+                    "id": draw(st.none() | st.integers(0, 2**32 - 1)),
+                    "title": draw(st.none() | ONE_LINE),
+                    "description": draw(st.none() | TEXTS),
+                    "metadata": draw(st.none() | metadata()),
+                    "quirks": draw(st.none() | st.builds(Quirks, state=st.booleans())),
+                    "seclabels": tuple(draw(st.lists(_SECLABELS, max_size=2))),
+                }
+            case "memory":
+                parts |= {
+                    "current_memory": draw(st.none() | st.just(0) | SIZES),
+                    "memtune": draw(memtunes),
+                    "memory_backing": draw(backings()),
+                }
+            case "processors":
+                current = draw(st.none() | st.integers(1, vcpus))
+                cpu = draw(cpus(vcpus, memory))
+                parts |= {
+                    "vcpu_cpuset": draw(st.none() | CPU_SETS),
+                    "vcpus_current": current,
+                    "vcpu_states": draw(states(vcpus, current)),
+                    "cpu": cpu,
+                    "numatune": draw(numatunes(len(cpu.cells))),
+                }
+            case "tuning":
+                parts |= {
+                    "cputune": draw(cputunes(vcpus)),
+                    "partition": draw(st.none() | PATHS),
+                }
+            case "boot":
+                sysinfo = draw(st.none() | sysinfos(uuid))
+                system = draw(systems(with_sysinfo=sysinfo is not None))
+                parts |= {"sysinfo": sysinfo, "os": system}
+            case "behaviour":
+                parts |= {
+                    "features": draw(features),
+                    "clock": draw(clocks),
+                    "on_poweroff": draw(LIFECYCLE),
+                    "on_reboot": draw(LIFECYCLE),
+                    "on_crash": draw(LIFECYCLE),
+                    "pm": draw(st.builds(Pm, suspend_to_mem=_NO, suspend_to_disk=_NO)),
+                }
+            case "devices":
+                with_devices = True
+    if with_devices:
+        parts["devices"] = draw(devices())
+    return Domain(name=draw(NAMES), uuid=uuid, memory=memory, vcpus=vcpus, **parts)
+
+
+@st.composite
+def systems(draw: st.DrawFn, *, with_sysinfo: bool) -> Os:
     kernel = draw(st.none() | PATHS)
     with_kernel = st.none() if kernel is None else st.none() | PATHS
-    uuid = draw(st.none() | st.uuids())
-    sysinfo = draw(st.none() | sysinfos(uuid))
-    return Domain(
-        id=draw(st.none() | st.integers(0, 2**32 - 1)),
-        name=draw(NAMES),
-        uuid=uuid,
-        title=draw(st.none() | ONE_LINE),
-        description=draw(st.none() | TEXTS),
-        metadata=draw(st.none() | metadata()),
-        memory=memory,
-        current_memory=draw(st.none() | st.just(0) | SIZES),
-        memtune=draw(memtunes),
-        memory_backing=draw(backings()),
-        vcpus=vcpus,
-        vcpu_cpuset=draw(st.none() | CPU_SETS),
-        vcpus_current=current,
-        vcpu_states=draw(states(vcpus, current)),
-        cputune=draw(cputunes(vcpus)),
-        numatune=draw(numatunes(len(cpu.cells) if cpu else 0)),
-        partition=draw(st.none() | PATHS),
-        sysinfo=sysinfo,
-        os=Os(
-            machine=draw(st.sampled_from([None, "pc", "pc-i440fx-7.2", "pc-1.0", "microvm", "kvmctl"])),
-            kernel=kernel,
-            initrd=draw(with_kernel),
-            cmdline=draw(st.none() if kernel is None else st.none() | TEXTS),
-            smbios=draw(st.sampled_from([None, "emulate", *(["sysinfo"] if sysinfo else [])])),
-        ),
-        features=draw(features),
-        cpu=cpu,
-        clock=draw(clocks),
-        on_poweroff=draw(LIFECYCLE),
-        on_reboot=draw(LIFECYCLE),
-        on_crash=draw(LIFECYCLE),
-        pm=draw(st.builds(Pm, suspend_to_mem=_NO, suspend_to_disk=_NO)),
-        devices=draw(devices()),
-        seclabels=tuple(draw(st.lists(_SECLABELS, max_size=2))),
-        quirks=draw(st.none() | st.builds(Quirks, state=st.booleans())),
+    return Os(
+        machine=draw(st.sampled_from([None, "pc", "pc-i440fx-7.2", "pc-1.0", "microvm", "kvmctl"])),
+        kernel=kernel,
+        initrd=draw(with_kernel),
+        cmdline=draw(st.none() if kernel is None else st.none() | TEXTS),
+        smbios=draw(st.sampled_from([None, "emulate", *(["sysinfo"] if with_sysinfo else [])])),
     )
 
 
