@@ -1,5 +1,6 @@
 """The domain: typed model, XML to model, model to XML, validation (schema, then meaning), defaults."""
 
+from kvmctl.domain.addresses import with_addresses
 from kvmctl.domain.aliases import with_aliases
 from kvmctl.domain.defaults import with_defaults
 from kvmctl.domain.document import examine, format, parse, validate
@@ -45,6 +46,7 @@ __all__ = [
     "inactive",
     "parse",
     "validate",
+    "with_addresses",
     "with_aliases",
     "with_defaults",
 ]

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from kvmctl.domain.errors import DomainError, ErrorKind
 from kvmctl.domain.model import (
     Address,
     Channel,
@@ -48,7 +49,10 @@ def has_pci(domain: Domain) -> bool:
 
 
 def with_addresses(domain: Domain) -> Domain:
-    """Every device of the domain, which has no findings, at an address of its own; what is there stays."""
+    """Every device of the domain, which has no findings, at an address of its own; what is there stays.
+
+    DomainError when the bus is full.
+    """
     devices = with_controllers(domain)
     devices = _with_ports(devices)
     if not has_pci(domain):
@@ -115,7 +119,9 @@ def _on_the_bus(devices: Devices) -> Devices:
     assigned = []
     for one in plugged(devices):
         address = one.address or Address()
-        slot = address.slot if is_assigned(address) else next(free)
+        slot = address.slot if is_assigned(address) else next(free, None)
+        if slot is None:
+            raise DomainError(ErrorKind.CONFIG_UNSUPPORTED, "No more available PCI slots")
         function = address.function or 0
         assigned.append((one, replace(address, domain=0, bus=0, slot=slot, function=function)))
     return _replaced(devices, assigned)

@@ -19,6 +19,7 @@ from kvmctl.domain.model import (
     Domain,
     Filesystem,
     Interface,
+    Memballoon,
     Rng,
     Vsock,
 )
@@ -53,6 +54,7 @@ def _filled(devices: Devices) -> Devices:
         channels=tuple(_channel(channel) for channel in devices.channels),
         rngs=tuple(_with_file(rng) for rng in devices.rngs),
         panics=tuple(replace(panic, model="isa") for panic in devices.panics),
+        memballoon=devices.memballoon or Memballoon(model="virtio"),
         watchdog=watchdog and replace(watchdog, action=watchdog.action or "reset"),
         vsock=devices.vsock and _with_cid(devices.vsock),
     )

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kvmctl.backends import BackendError, Descriptors, boot, chardev, open_devices, sockets
-from kvmctl.domain import Chardev, with_aliases
+from kvmctl.domain import Chardev, with_addresses, with_aliases
 from kvmctl.vmm.chardev import pty_number
 from kvmctl.vmm.machine import BootFiles, MachineError
 
@@ -104,7 +104,7 @@ def open_all(
     descriptors = Descriptors(ExitStack(), None if qmp is None else qmp.parent)
     try:
         boot.open_files(domain, descriptors)
-        live = open_devices(_with_output(with_aliases(domain), serial), descriptors)
+        live = open_devices(_with_output(with_aliases(with_addresses(domain)), serial), descriptors)
     except BackendError as error:
         raise MachineError(str(error)) from error
     chardevs = _char_files(live, descriptors.named)

@@ -26,6 +26,8 @@ def port(number: int, controller: int = 0) -> str:
 
 
 def defined(devices: str, machine: str = "pc") -> Devices:
+    if "<memballoon" not in devices:
+        devices += "<memballoon model='none'/>"
     text = small(devices=devices).replace("<type>", f"<type machine='{machine}'>")
     return kvmctl.domain.with_defaults(kvmctl.domain.parse(text)).devices
 
@@ -72,6 +74,12 @@ def test_addresses_stay_when_devices_come_and_go() -> None:
     edited = replace(first, rngs=(first.rngs[0], first.rngs[2], Rng(backend="builtin")))
     domain = kvmctl.domain.with_defaults(Domain(name="g", memory=1024, devices=edited))
     assert [address for _, address in slots(domain.devices)] == [2, 4, 3]
+
+
+def test_a_full_bus_takes_no_more() -> None:
+    rngs = tuple(Rng(backend="builtin") for _ in range(31))
+    with pytest.raises(DomainError, match="No more available PCI slots"):
+        kvmctl.domain.with_addresses(Domain(name="g", memory=1024, devices=Devices(rngs=rngs)))
 
 
 def test_free_slots_are_around_those_that_are_taken() -> None:
@@ -163,10 +171,11 @@ def test_every_address_is_there_once(domain: Domain) -> None:
         (RNG.format("<address type='virtio-mmio'/>"), ErrorKind.CONFIG_UNSUPPORTED, "'virtio-mmio'"),
         (RNG.format("") * 31, ErrorKind.CONFIG_UNSUPPORTED, "No more available PCI slots"),
         (
-            RNG.format("") * 30 + CHANNEL.format(""),
+            RNG.format("") * 29 + CHANNEL.format(""),
             ErrorKind.CONFIG_UNSUPPORTED,
             "31 devices without an address, 30 free slots",
         ),
+        (RNG.format("") * 30, ErrorKind.CONFIG_UNSUPPORTED, "31 devices"),
         (CHANNEL.format(port(4)) * 2, ErrorKind.XML_ERROR, "port 4 on controller 0 is already occupied"),
         (CHANNEL.format(port(31)), ErrorKind.XML_ERROR, "controller 0 does not have port 31"),
         (

@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 import kvmctl.domain
-from kvmctl.domain import Chardev, Controller, Devices, Domain, Os
+from kvmctl.domain import Chardev, Controller, Devices, Domain, Memballoon, Os
+from kvmctl.domain.addresses import CHIPSET_SLOTS
+from kvmctl.domain.model import Address
 from tests.domain.documents import FULL, SMALL, small
 
 
@@ -54,7 +56,12 @@ def test_defaults() -> None:
     assert domain.current_memory == domain.memory
     assert domain.os.machine == "pc"
     assert (domain.on_poweroff, domain.on_reboot, domain.on_crash) == ("destroy", "restart", "destroy")
-    assert domain.devices == Devices(controllers=(Controller(type="pci", index=0, model="pci-root"),))
+    assert domain.devices == Devices(
+        controllers=(Controller(type="pci", index=0, model="pci-root"),),
+        memballoon=Memballoon(
+            model="virtio", address=Address(domain=0, bus=0, slot=CHIPSET_SLOTS, function=0)
+        ),
+    )
     assert kvmctl.domain.with_defaults(domain) == domain
 
 
