@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -98,20 +99,16 @@ def validate(file: XmlFile, as_json: AsJson = False) -> None:
     kvmctl validate guest.xml
     kvmctl validate guest.xml --json | jq -r '.findings[].message'
     """
-    from ..domain import DomainError, parse
+    from ..domain import examine
 
-    text = read_xml(file)
-    findings = []
-    try:
-        parse(text)
-    except DomainError as error:
-        findings.append({"kind": error.kind.name.lower(), "message": error.message, "line": error.line})
+    findings = [{**asdict(finding), "kind": finding.kind.name.lower()} for finding in examine(read_xml(file))]
     if as_json:
         print_json({"file": str(file), "valid": not findings, "findings": findings})
     else:
         for finding in findings:
             place = f"{file}:{finding['line']}" if finding["line"] else str(file)
-            print(f"{place}: {finding['message']}")
+            path = f" ({finding['path']})" if finding["path"] else ""
+            print(f"{place}: {finding['message']}{path}")
         if not findings:
             say(f"{file} is good. `kvmctl define {file}` defines it.")
     if findings:

@@ -85,6 +85,8 @@ class Guest:
     disks: tuple[DiskSpec, ...] = ()
     nets: tuple[NetSpec, ...] = ()
     domain_type: str = "kvm"
+    complete: bool = False
+    """Also one of each device that a guest can do without."""
 
     def xml(self, name: str, uuid: str | None = None) -> str:
         """The domain; with a UUID it takes the place of an earlier definition."""
@@ -113,6 +115,10 @@ class Guest:
             devices.append(net.element())
         add(devices, "serial", type="pty")
         add(devices, "console", type="pty")
+        if self.complete:
+            add(add(devices, "rng", model="virtio"), "backend", "/dev/urandom", model="random")
+            add(devices, "memballoon", model="virtio")
+            add(add(devices, "console", type="pty"), "target", type="virtio", port="1")
         return to_text(domain)
 
 

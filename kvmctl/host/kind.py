@@ -17,6 +17,7 @@ class Kind(Enum):
     VMX = "vmx"
     SVM = "svm"
     PVM = "pvm"
+    NONE = "none"
     UNKNOWN = "unknown"
 
 
@@ -24,6 +25,7 @@ DESCRIPTIONS: Final = {
     Kind.VMX: "Intel VMX: the processor runs the guest",
     Kind.SVM: "AMD SVM: the processor runs the guest",
     Kind.PVM: "PVM: no hardware virtualization; the guest's kernel is emulated, 64-bit programs run natively",
+    Kind.NONE: "none: the kernel has no KVM, or it is not loaded",
     Kind.UNKNOWN: "the kernel module does not show what it builds on",
 }
 
@@ -71,6 +73,8 @@ def detect(modules: Path = _MODULES, cpuinfo: Path = _CPUINFO) -> Host:
         kind = Kind.VMX
     elif "svm" in shown or (modules / "kvm_amd").exists():
         kind = Kind.SVM
+    elif not (modules / "kvm").exists():
+        kind = Kind.NONE
     return Host(kind, "hypervisor" in shown)
 
 

@@ -18,7 +18,7 @@ from kvmctl.host.kind import Host, Kind, detect
         (["kvm", "kvm_pvm"], "fpu hypervisor", Host(Kind.PVM, True)),
         (["kvm", "kvm_pvm", "kvm_intel"], "fpu vmx", Host(Kind.VMX, False)),
         (["kvm"], "fpu vmx_other", Host(Kind.UNKNOWN, False)),
-        ([], "", Host(Kind.UNKNOWN, False)),
+        ([], "", Host(Kind.NONE, False)),
     ],
 )
 def test_detect(tmp_path: Path, modules: list[str], flags: str, expected: Host) -> None:
