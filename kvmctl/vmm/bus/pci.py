@@ -26,6 +26,8 @@ COMMAND: Final = 0x04
 STATUS: Final = 0x06
 _REVISION: Final = 0x08
 _CLASS: Final = 0x09
+_HEADER_TYPE: Final = 0x0E
+_MULTIFUNCTION: Final = 0x80
 _BAR0: Final = 0x10
 _SUBSYSTEM_VENDOR: Final = 0x2C
 _SUBSYSTEM: Final = 0x2E
@@ -253,7 +255,7 @@ class PciFunction:
 
 
 class PciBus:
-    """Bus 0: up to 32 single-function devices, the window for their BARs, and their interrupt pins."""
+    """Bus 0: up to 32 devices of up to 8 functions, the window for their BARs, and their interrupt pins."""
 
     def __init__(self, mmio: AddressSpace, irq: Callable[[int], Callable[[bool], None]]) -> None:
         self.mmio = mmio
@@ -261,15 +263,22 @@ class PciBus:
         self._next_address = MMIO_WINDOW
         self._lines = {gsi: SharedLine(irq(gsi)) for gsi in _INTX_GSIS}
 
-    def free_slot(self) -> int:
-        slot = next((slot for slot in range(SLOTS) if slot not in self._functions), None)
+    def free_devfn(self) -> int:
+        """Function 0 of a slot in which nothing is."""
+        taken = {devfn >> 3 for devfn in self._functions}
+        slot = next((slot for slot in range(SLOTS) if slot not in taken), None)
         if slot is None:
             raise BusError(f"more than {SLOTS} PCI devices")
-        return slot
+        return slot << 3
 
-    def add(self, slot: int, function: PciFunction) -> None:
+    def add(self, devfn: int, function: PciFunction, *, multifunction: bool = False) -> None:
+        """`multifunction`: a function 0 tells the guest to look for others in its slot."""
+        if devfn in self._functions:
+            raise BusError(f"PCI function {devfn >> 3:02x}.{devfn & 7} is there twice")
+        if multifunction:
+            function.config.declare(_HEADER_TYPE, _MULTIFUNCTION, 1)
         function.power_on()
-        self._functions[slot] = function
+        self._functions[devfn] = function
 
     def allocate(self, size: int) -> int:
         """Room for a BAR, as a firmware assigns it."""
@@ -279,25 +288,22 @@ class PciBus:
         self._next_address = address + size
         return address
 
-    def intx(self, slot: int) -> tuple[int, Callable[[bool], None]]:
-        """The GSI of the slot's pin A, and what sets its level."""
-        gsi = _INTX_GSIS[slot % len(_INTX_GSIS)]
+    def intx(self, devfn: int) -> tuple[int, Callable[[bool], None]]:
+        """The GSI of the slot's pin A, which all of its functions have, and what sets its level."""
+        gsi = _INTX_GSIS[(devfn >> 3) % len(_INTX_GSIS)]
         line = self._lines[gsi]
-        return gsi, lambda level: line.set(slot, level)
+        return gsi, lambda level: line.set(devfn, level)
 
     def read(self, devfn: int, offset: int, size: int) -> int:
-        function = self._function(devfn)
+        function = self._functions.get(devfn)
         if function is None:
             return (1 << 8 * size) - 1
         return function.read(offset, size)
 
     def write(self, devfn: int, offset: int, size: int, value: int) -> None:
-        function = self._function(devfn)
+        function = self._functions.get(devfn)
         if function is not None:
             function.write(offset, size, value)
-
-    def _function(self, devfn: int) -> PciFunction | None:
-        return self._functions.get(devfn >> 3) if devfn & 7 == 0 else None
 
 
 LEVEL_TRIGGERED_GSIS: Final = _INTX_GSIS

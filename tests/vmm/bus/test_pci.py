@@ -60,7 +60,7 @@ class Board:
         self.io.ports.add(pciconfig.CONFIG_DATA, 4, pciconfig.ConfigData(address, self.bus))
         self.io.mmio.add(pciconfig.ECAM_BASE, pciconfig.ECAM_SIZE, pciconfig.Ecam(self.bus))
         self.function = PciFunction(DEVICE, self.io.mmio)
-        self.function.use_interrupt_pin(*self.bus.intx(1))
+        self.function.use_interrupt_pin(*self.bus.intx(1 << 3))
         self.vectors = [Vector() for _ in range(4)]
         self.msix = Msix(self.function, self.vectors, 0, TABLE, PBA)
         self.scratch = Scratch()
@@ -71,7 +71,7 @@ class Board:
         self.places: list[int | None] = []
         self.base = self.bus.allocate(BAR_SIZE)
         self.function.add_memory_bar(0, self.base, BAR_SIZE, registers, self.places.append)
-        self.bus.add(1, self.function)
+        self.bus.add(1 << 3, self.function)
 
     def _irq(self, gsi: int) -> Callable[[bool], None]:
         def set_level(level: bool) -> None:
@@ -157,9 +157,9 @@ def test_a_full_bus() -> None:
     board = Board()
     board.bus.add(0, PciFunction(DEVICE, board.io.mmio))
     for _ in range(30):
-        board.bus.add(board.bus.free_slot(), PciFunction(DEVICE, board.io.mmio))
+        board.bus.add(board.bus.free_devfn(), PciFunction(DEVICE, board.io.mmio))
     with pytest.raises(BusError):
-        board.bus.free_slot()
+        board.bus.free_devfn()
 
 
 def test_the_interrupt_pin() -> None:
@@ -173,7 +173,7 @@ def test_the_interrupt_pin() -> None:
     assert not board.levels[gsi]
     board.write(4, 0, 2)
     assert board.levels[gsi]
-    other_gsi, other = board.bus.intx(3)
+    other_gsi, other = board.bus.intx(3 << 3)
     assert other_gsi == gsi
     other(True)
     board.function.set_interrupt(False)
@@ -243,3 +243,16 @@ def test_any_configuration_write_leaves_the_identity(writes: list[tuple[int, int
     assert board.read(0x34, 1) == 0x40
     board.function.reset()
     assert board.read(4, 2) == 0
+
+
+def test_functions_of_a_slot_share_its_pin() -> None:
+    board = Board()
+    first, second = (pci.PciFunction(pci.Identity(0x1234, number, 0), board.io.mmio) for number in (1, 2))
+    board.bus.add(7 << 3, first, multifunction=True)
+    board.bus.add(7 << 3 | 5, second)
+    assert board.bus.read(7 << 3, 0x0E, 1) == 0x80
+    assert board.bus.read(7 << 3 | 5, 0, 4) == 2 << 16 | 0x1234
+    assert board.bus.read(7 << 3 | 4, 0, 4) == 0xFFFF_FFFF
+    assert board.bus.intx(7 << 3)[0] == board.bus.intx(7 << 3 | 5)[0]
+    with pytest.raises(BusError):
+        board.bus.add(7 << 3, first)

@@ -248,6 +248,6 @@ def attach(platform: Platform) -> list[Device]:
         page_reporting=bool(balloon.free_page_reporting),
         period=balloon.stats_period or 0,
     )
-    transport = plug(device, platform)
+    transport = plug(device, platform, balloon.address)
     device.on_target = transport.core.configuration_changed
     return [transport]

@@ -286,6 +286,7 @@ def attach(platform: Platform) -> list[Device]:
                 list(_ports(domain, controller.index or 0, platform)),
             ),
             platform,
+            controller.address,
         )
         for controller in controllers
     ]

@@ -39,6 +39,6 @@ def _attach(filesystem: Filesystem, platform: Platform) -> Device:
         queue_sizes=lambda _configuration: queues,
         configuration=_CONFIG.pack(filesystem.target.encode(), REQUEST_QUEUES),
     )
-    transport = plug(device, platform)
+    transport = plug(device, platform, filesystem.address)
     device.watch(transport.core.configuration_changed, transport.core.fail)
     return transport

@@ -8,9 +8,11 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
+from kvmctl.domain.model import Address
 from kvmctl.vmm.bus.io import AddressSpace
 from kvmctl.vmm.bus.msix import ENTRY_SIZE, Msix
 from kvmctl.vmm.bus.pci import COMMAND, STATUS, Identity, PciBus, PciFunction, Watcher
+from kvmctl.vmm.devices.pciaddress import devfn_of
 from kvmctl.vmm.devices.platform import Platform
 from kvmctl.vmm.devices.virtio.core import QueueSetup, VirtioCore
 from kvmctl.vmm.devices.virtio.device import AnyDevice
@@ -59,7 +61,9 @@ log = logging.getLogger(__name__)
 class VirtioPci:
     """One device as a PCI function."""
 
-    def __init__(self, device: AnyDevice, pci: PciBus, platform: Platform) -> None:
+    def __init__(
+        self, device: AnyDevice, pci: PciBus, platform: Platform, address: Address | None = None
+    ) -> None:
         self._ioeventfd = platform.ioeventfd
         self.core = VirtioCore(device, platform.memory, self, bus_master=False)
         self._selection = Selection(self.core)
@@ -69,7 +73,7 @@ class VirtioPci:
         self._queue_vectors = [NO_VECTOR] * len(self.core.queues)
         self._kicks_at: int | None = None
         self._common = FieldRegisters(self._common_fields())
-        slot = pci.free_slot()
+        devfn = devfn_of(address, pci)
         identity = Identity(
             vendor=VENDOR,
             device=FIRST_DEVICE + device.device_id,
@@ -79,7 +83,7 @@ class VirtioPci:
             subsystem=_SUBSYSTEM + device.device_id,
         )
         self._function = function = PciFunction(identity, platform.bus.mmio)
-        function.use_interrupt_pin(*pci.intx(slot))
+        function.use_interrupt_pin(*pci.intx(devfn))
         function.watch(Watcher(COMMAND, STATUS, lambda: self.core.set_bus_master(self._function.bus_master)))
         vectors = [platform.msi_vector() for _ in range(len(self.core.queues) + 1)]
         self._msix = Msix(function, vectors, BAR, MSIX_TABLE, MSIX_PBA)
@@ -93,7 +97,7 @@ class VirtioPci:
         registers.add(MSIX_TABLE, ENTRY_SIZE * len(vectors), self._msix.table)
         registers.add(MSIX_PBA, (len(vectors) + 63) // 64 * 8, self._msix.pba)
         function.add_memory_bar(BAR, pci.allocate(BAR_SIZE), BAR_SIZE, registers, self._moved)
-        pci.add(slot, function)
+        pci.add(devfn, function, multifunction=bool(address and address.multifunction))
 
     def reset(self) -> None:
         self.core.reset()

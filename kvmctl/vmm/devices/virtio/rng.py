@@ -61,5 +61,5 @@ def attach(platform: Platform) -> list[Device]:
         name = source.alias or ""
         fd = platform.descriptor(name)
         os.set_blocking(fd, True)
-        devices.append(plug(Entropy(name, fd), platform))
+        devices.append(plug(Entropy(name, fd), platform, source.address))
     return devices

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from kvmctl.domain.model import Address
 from kvmctl.vmm.devices.platform import Platform
 from kvmctl.vmm.devices.virtio.core import VirtioCore
 from kvmctl.vmm.devices.virtio.device import AnyDevice
@@ -21,8 +22,8 @@ class Transport(Protocol):
     def resume(self) -> None: ...
 
 
-def plug(device: AnyDevice, platform: Platform) -> Transport:
-    """A function of the PCI bus, in the next free slot, or one of the places of a machine without PCI."""
+def plug(device: AnyDevice, platform: Platform, address: Address | None = None) -> Transport:
+    """A PCI function, at the address that the domain has for it, or a place of a machine without PCI."""
     if platform.pci is None:
         return VirtioMmio(device, platform)
-    return VirtioPci(device, platform.pci, platform)
+    return VirtioPci(device, platform.pci, platform, address)

@@ -446,4 +446,4 @@ def attach(platform: Platform) -> list[Device]:
     name = vsock.alias or "vsock0"
     listening = socket.socket(fileno=platform.descriptor(name))
     directory = platform.descriptor(f"{name}.directory")
-    return [plug(Vsock(name, vsock.cid, listening, directory), platform)]
+    return [plug(Vsock(name, vsock.cid, listening, directory), platform, vsock.address)]

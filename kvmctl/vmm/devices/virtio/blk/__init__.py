@@ -36,14 +36,14 @@ def _attach(disk: Disk, platform: Platform, commands: DiskCommands, groups: Grou
     fd = platform.descriptor(name)
     if disk.type == "vhostuser" or disk.driver_type not in (None, "raw"):
         device = served.create(name, fd, platform.memory, disk.driver_queues)
-        transport = plug(device, platform)
+        transport = plug(device, platform, disk.address)
         device.watch(transport.core.configuration_changed, transport.core.fail)
         return transport
     file = DiskFile(fd)
     group, throttle = groups.join(disk)
     settings = _settings(disk)
     block = Block(name, file, settings, throttle=throttle, on_error=error_listener(name, platform))
-    transport = plug(block, platform)
+    transport = plug(block, platform, disk.address)
     changed = transport.core.configuration_changed
     commands.add(Drive(block, file, disk.source or "", not settings.flush, group, changed))
     return transport

@@ -42,7 +42,7 @@ def attach(platform: Platform) -> list[Device]:
     for interface in platform.domain.devices.interfaces:
         network = _network(interface, platform)
         networks[network.name] = network
-        transport = plug(network, platform)
+        transport = plug(network, platform, interface.address)
         network.tell_driver = transport.core.configuration_changed
         devices.append(transport)
 
