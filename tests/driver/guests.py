@@ -50,4 +50,5 @@ def fake_xml(name: str, cmdline: str = "", extra: str = "", devices: str = "<ser
 
 def monitor_xml(name: str, **options: object) -> str:
     """The demo guest, which talks on its serial port."""
-    return domain_xml(name, kernel=str(build.build()), **options)  # type: ignore[arg-type]
+    kernel, *_ = build.build()
+    return domain_xml(name, kernel=str(kernel), **options)  # type: ignore[arg-type]
