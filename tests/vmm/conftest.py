@@ -191,6 +191,7 @@ def start_vmm(tmp_path: Path) -> Iterator[VmmStarter]:
         paused: bool = False,
         pty: bool = False,
         vcpus: int = 1,
+        current: int | None = None,
         memory_mib: int = 16,
         policies: str = "",
         devices: str = "",
@@ -216,7 +217,7 @@ def start_vmm(tmp_path: Path) -> Iterator[VmmStarter]:
         xml = (
             f"<domain type='kvm' id='1'><name>test{number}</name>"
             "<uuid>5f1a9a40-3f0c-4a8e-8f3c-0d7f0a5c1e11</uuid>"
-            f"<memory unit='MiB'>{memory_mib}</memory><vcpu>{vcpus}</vcpu>"
+            f"<memory unit='MiB'>{memory_mib}</memory><vcpu current='{current or vcpus}'>{vcpus}</vcpu>"
             f"<os><type arch='x86_64'>hvm</type><kernel>{kernel}</kernel><cmdline>{cmdline}</cmdline></os>"
             f"{policies}<devices>{source}<target port='0'/><alias name='serial0'/></serial>"
             f"{devices}</devices>"

@@ -72,12 +72,12 @@ def _placed(entry: CpuidEntry, topology: Topology, apic_id: int, amd: bool) -> C
             return replace(entry, eax=eax)
         case 0x8000_0001 if amd:
             return replace(entry, ecx=_with(entry.ecx, _AMD_ECX_CMP_LEGACY, several))
-        case 0x8000_0008:
+        case 0x8000_0008 if amd:
             ecx = entry.ecx & ~0xFFFF | topology.package_shift << 12 | min(topology.per_package - 1, 0xFF)
             return replace(entry, ecx=ecx)
         case 0x8000_001D if entry.eax & 0x1F:
             return replace(entry, eax=entry.eax & 0x3FFF | _sharing(entry.eax, topology) << 14)
-        case 0x8000_001E:
+        case 0x8000_001E if amd:
             core = (apic_id & package - 1) >> topology.core_shift
             node = apic_id >> topology.die_shift
             ebx = (topology.threads - 1) << 8 | core & 0xFF

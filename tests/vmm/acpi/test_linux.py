@@ -35,7 +35,7 @@ def poweroff_initrd(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @contextmanager
 def linux(
-    directory: Path, guest: LinuxGuest, initrd: Path, vcpus: int, cmdline: str = ""
+    directory: Path, guest: LinuxGuest, initrd: Path, vcpus: str, cpu: str = ""
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Linux with its console on a pipe."""
     domain = directory / "guest.xml"
@@ -43,14 +43,15 @@ def linux(
 <domain type='kvm'>
   <name>acpi-test</name>
   <memory unit='MiB'>128</memory>
-  <vcpu>{vcpus}</vcpu>
+  {vcpus}
   <os>
     <type arch='x86_64'>hvm</type>
     <kernel>{guest.kernel}</kernel>
     <initrd>{initrd}</initrd>
-    <cmdline>{guest.cmdline} {cmdline}</cmdline>
+    <cmdline>{guest.cmdline}</cmdline>
   </os>
   <features><acpi/></features>
+  {cpu}
   <on_reboot>destroy</on_reboot>
   <devices><serial type='pty'/></devices>
 </domain>
@@ -66,7 +67,7 @@ def linux(
 
 
 def test_linux_powers_off(linux_guest: LinuxGuest, poweroff_initrd: Path, tmp_path: Path) -> None:
-    with linux(tmp_path, linux_guest, poweroff_initrd, 1) as process:
+    with linux(tmp_path, linux_guest, poweroff_initrd, "<vcpu>1</vcpu>") as process:
         console = output_until(process, "guest: poweroff", PATIENCE)
         assert process.wait(20) == 0
     for line in (
@@ -82,9 +83,24 @@ def test_linux_powers_off(linux_guest: LinuxGuest, poweroff_initrd: Path, tmp_pa
         assert complaint not in console
 
 
+TOPOLOGY = """<cpu mode='host-passthrough'><topology sockets='2' dies='1' cores='2' threads='2'/>
+<numa><cell id='0' cpus='0-3' memory='64' unit='MiB'/><cell id='1' cpus='4-7' memory='64' unit='MiB'/></numa>
+</cpu>"""
+
+
 def test_linux_starts_all_its_cpus(linux_guest: LinuxGuest, tmp_path: Path) -> None:
-    with linux(tmp_path, linux_guest, linux_guest.initrd, 4) as process:
-        console = output_until(process, "smp: Brought up 1 node, 4 CPUs", PATIENCE)
-    assert "ACPI: Using ACPI (MADT) for SMP configuration information" in console
-    assert "CPU topo: Num. cores per package:     4" in console
-    assert "CPU topo: Allowing 4 present CPUs plus 0 hotplug CPUs" in console
+    """Those that are there, in the topology that CPUID and the firmware tables tell."""
+    vcpus = "<vcpu current='5'>8</vcpu>"
+    with linux(tmp_path, linux_guest, linux_guest.initrd, vcpus, TOPOLOGY) as process:
+        console = output_until(process, "smp: Brought up 1 node, 5 CPUs", PATIENCE)
+    for line in (
+        "ACPI: Using ACPI (MADT) for SMP configuration information",
+        "CPU topo: Max. logical packages:   2",
+        "CPU topo: Max. threads per core:   2",
+        "CPU topo: Num. cores per package:     2",
+        "CPU topo: Num. threads per package:   4",
+        "CPU topo: Allowing 5 present CPUs plus 0 hotplug CPUs",
+        "ACPI: SRAT 0x",
+    ):
+        assert line in console
+    assert "[Firmware Bug]" not in console

@@ -24,7 +24,7 @@ GUEST = """
     movl $0xc4640, 0x300(%rbx)      /* start at 0x40000 */
     mov $0x41000, %edi
 2:  pause
-    cmpw $0b1110, (%rdi)
+    cmpw ${started}, (%rdi)
     jne 2b
     puts "started,"
     mov $0x50, %al
@@ -52,7 +52,19 @@ trampoline_end:
 """
 
 
-def test_processors_start(assemble: GuestBuilder, start_vmm: VmmStarter) -> None:
-    vmm = start_vmm(assemble(GUEST), vcpus=4, policies="<features><acpi/></features>")
+TWO_SOCKETS = "<cpu mode='host-passthrough'><topology sockets='2' cores='3' threads='1'/></cpu>"
+
+
+@pytest.mark.parametrize(
+    ("vcpus", "current", "cpu", "started"),
+    [(4, 4, "", 0b1110), (6, 5, TWO_SOCKETS, 0b110110)],
+    ids=["one socket", "two sockets, the last not there"],
+)
+def test_processors_start(
+    assemble: GuestBuilder, start_vmm: VmmStarter, vcpus: int, current: int, cpu: str, started: int
+) -> None:
+    guest = assemble(GUEST.replace("{started}", str(started)))
+    policies = f"<features><acpi/></features>{cpu}"
+    vmm = start_vmm(guest, vcpus=vcpus, current=current, policies=policies)
     assert vmm.wait() == 0, vmm.log()
     assert vmm.output() == "started,started,"
