@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields, replace
 from typing import Any
 
-from kvmctl.domain.codecs import TEXT, ValueCodec
+from kvmctl.domain.codecs import TEXT, Choice, ValueCodec
 
 _KEY = "xml"
 
@@ -214,6 +214,15 @@ def _child(shape: Shape, name: str) -> Shape:
     if not isinstance(child, Shape):
         raise TypeError(f"the element '{name}' already belongs to the field '{child.name}'")
     return child
+
+
+def choices(cls: type[Any], path: str) -> tuple[str, ...]:
+    """The words that a field of the class may be, by its path."""
+    for bound in shape_of(cls).bounds():
+        content = bound.content
+        if bound.binding.path == path and isinstance(content, Value) and isinstance(content.codec, Choice):
+            return content.codec.words
+    raise TypeError(f"{cls.__name__} has no choice at '{path}'")
 
 
 def known_places(cls: type[Any], root: str) -> Mapping[str, Content | None]:

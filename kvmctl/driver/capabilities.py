@@ -11,7 +11,7 @@ from kvmctl.driver.errors import system_failure
 from kvmctl.host import cpu, kvm
 
 MACHINE = "pc"
-MACHINES = ("pc", "kvmctl")
+MACHINES = ("pc", "microvm", "kvmctl")
 _PAGE_KIB = 4
 
 
@@ -107,6 +107,7 @@ def _guest(guest: etree._Element) -> None:
     features = etree.SubElement(guest, "features")
     etree.SubElement(features, "acpi", default="on", toggle="yes")
     etree.SubElement(features, "apic", default="on", toggle="no")
+    etree.SubElement(features, "cpuselection")
 
 
 def sysinfo_xml(blocks: dict[str, dict[str, str]]) -> str:

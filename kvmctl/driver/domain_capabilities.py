@@ -2,13 +2,19 @@
 have."""
 
 import os
+from collections.abc import Iterable
+from typing import Any, Final
 
 from lxml import etree
 
+from kvmctl.domain.binding import choices
+from kvmctl.domain.model import Channel, Disk, Filesystem, MemoryBacking, Rng
 from kvmctl.driver.capabilities import MACHINE, MACHINES, vcpu_limit
 from kvmctl.driver.emulator import emulator_path
 from kvmctl.driver.errors import failure
 from kvmctl.driver.rpc import ErrorCode
+from kvmctl.host import kvm
+from kvmctl.host.cpumodel import MODELS, CpuError, HostCpu, Model, Wish, choose, described
 
 _VIRT_TYPES = [
     "none",
@@ -68,19 +74,20 @@ _ARCHES = [
     "xtensaeb",
 ]
 
-# A device that runs, with the values of its enumerations; the others do not.
-_DEVICES: dict[str, dict[str, tuple[str, ...]]] = {
-    "disk": {"diskDevice": ("disk",), "bus": ("virtio",)},
+# In the order of libvirt's schema: what has enumerations runs, and they are those of the declarations.
+_DEVICES: Final[dict[str, dict[str, tuple[type[Any], str]]]] = {
+    "disk": {"diskDevice": (Disk, "@device"), "bus": (Disk, "target/@bus")},
     "graphics": {},
     "video": {},
     "hostdev": {},
-    "rng": {"model": ("virtio",), "backendModel": ("random",)},
-    "filesystem": {},
+    "rng": {"model": (Rng, "@model"), "backendModel": (Rng, "backend/@model")},
+    "filesystem": {"driverType": (Filesystem, "driver/@type")},
     "tpm": {},
     "redirdev": {},
-    "channel": {},
+    "channel": {"type": (Channel, "@type")},
 }
-_ABSENT_FEATURES = ("gic", "genid", "sev", "sgx")
+_FEATURES: Final = ("gic", "vmcoreinfo", "genid", "backingStoreInput", "backup", "sev", "sgx")
+_MIGRATABLE: Final = {"host-passthrough": "hostPassthroughMigratable", "maximum": "maximumMigratable"}
 
 
 def domain_capabilities_xml(
@@ -98,22 +105,52 @@ def domain_capabilities_xml(
     etree.SubElement(root, "iothreads", supported="no")
     system = etree.SubElement(root, "os", supported="yes")
     etree.SubElement(system, "loader", supported="no")
-    processor = etree.SubElement(root, "cpu")
-    for mode in ("host-passthrough", "maximum", "host-model", "custom"):
-        etree.SubElement(processor, "mode", name=mode, supported="no")
-    etree.SubElement(root, "memoryBacking", supported="no")
+    _processor(etree.SubElement(root, "cpu"))
+    memory = etree.SubElement(root, "memoryBacking", supported="yes")
+    _enumeration(memory, "sourceType", choices(MemoryBacking, "source/@type"))
     devices = etree.SubElement(root, "devices")
     for device, enumerations in _DEVICES.items():
         element = etree.SubElement(devices, device, supported="yes" if enumerations else "no")
-        for name, values in enumerations.items():
-            enumeration = etree.SubElement(element, "enum", name=name)
-            for value in values:
-                etree.SubElement(enumeration, "value").text = value
+        for name, (declaring, path) in enumerations.items():
+            _enumeration(element, name, choices(declaring, path))
     features = etree.SubElement(root, "features")
-    for feature in _ABSENT_FEATURES:
+    for feature in _FEATURES:
         etree.SubElement(features, feature, supported="no")
     etree.indent(root)
     return etree.tostring(root, encoding="unicode") + "\n"
+
+
+def _enumeration(parent: etree._Element, name: str, values: Iterable[str]) -> None:
+    enumeration = etree.SubElement(parent, "enum", name=name)
+    for value in values:
+        etree.SubElement(enumeration, "value").text = value
+
+
+def _processor(parent: etree._Element) -> None:
+    """The modes of <cpu>, and which of libvirt's models this host can give."""
+    host = kvm.host_cpu()
+    for mode, migratable in _MIGRATABLE.items():
+        element = etree.SubElement(parent, "mode", name=mode, supported="yes")
+        _enumeration(element, migratable, ("on", "off"))
+    name, policies = described(choose(Wish(mode="host-model"), host), host)
+    element = etree.SubElement(parent, "mode", name="host-model", supported="yes")
+    etree.SubElement(element, "model", fallback="forbid").text = name
+    if host.vendor is not None:
+        etree.SubElement(element, "vendor").text = host.vendor
+    for feature, policy in policies.items():
+        etree.SubElement(element, "feature", policy=policy, name=feature)
+    element = etree.SubElement(parent, "mode", name="custom", supported="yes")
+    for model in MODELS.values():
+        usable = "yes" if _is_usable(model, host) else "no"
+        etree.SubElement(element, "model", usable=usable, vendor=model.vendor or "unknown").text = model.name
+
+
+def _is_usable(model: Model, host: HostCpu) -> bool:
+    try:
+        choose(Wish(mode="custom", model=model.name, check="partial"), host)
+    except CpuError:
+        return False
+    return True
 
 
 def _check(emulator: str | None, arch: str | None, machine: str | None, virt_type: str | None) -> None:
