@@ -153,6 +153,7 @@ class Machine:
             power=self._power,
             chardev=chardevs.get,
             descriptor=descriptor,
+            opened=descriptors.get,
             monitor=monitor,
         )
         for attach in BOARD:

@@ -110,4 +110,6 @@ class Platform:
     """The host end by the alias of the domain's device."""
     descriptor: Callable[[str], int]
     """The open file that a device is on, by the alias of the domain's device."""
+    opened: Callable[[str], int | None]
+    """The same for a file that may be missing."""
     monitor: Monitor

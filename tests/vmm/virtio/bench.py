@@ -97,6 +97,7 @@ class Machine:
             power=lambda _request: None,
             chardev=lambda _alias: None,
             descriptor=lambda _alias: -1,
+            opened=lambda _alias: None,
             monitor=cast(Monitor, None),
         )
 

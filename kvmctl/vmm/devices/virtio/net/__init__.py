@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 from kvmctl.vmm.devices.platform import Device, Platform
 from kvmctl.vmm.devices.virtio.net import features
 from kvmctl.vmm.devices.virtio.net.device import QUEUE_SIZE, Network
-from kvmctl.vmm.devices.virtio.net.link import Link, StreamLink, TapLink
+from kvmctl.vmm.devices.virtio.net.link import CarriedLink, Link, StreamLink, TapLink
+from kvmctl.vmm.devices.virtio.net.served import ServedNetwork, kernel_served, user_served
 from kvmctl.vmm.devices.virtio.transport import plug
 from kvmctl.vmm.qmp import QmpError
 
@@ -37,13 +38,16 @@ _GUEST_OFFLOADS: Final = {
 
 def attach(platform: Platform) -> list[Device]:
     """The transport of every <interface>, and QMP's set_link for all of them."""
-    networks = {}
+    networks: dict[str, Network] = {}
     devices: list[Device] = []
     for interface in platform.domain.devices.interfaces:
         network = _network(interface, platform)
-        networks[network.name] = network
-        transport = plug(network, platform, interface.address)
+        served = _served(interface, network, platform)
+        transport = plug(served or network, platform)
         network.tell_driver = transport.core.configuration_changed
+        if served is not None:
+            served.watch(transport.core.fail)
+        networks[network.name] = network
         devices.append(transport)
 
     def set_link(arguments: Mapping[str, object]) -> object:
@@ -60,13 +64,21 @@ def attach(platform: Platform) -> list[Device]:
     return devices
 
 
-def _network(interface: Interface, platform: Platform) -> Network:
+def _names(interface: Interface) -> list[str]:
+    """Of the descriptors, one a queue pair."""
     name = interface.alias or ""
-    kind: type[TapLink | StreamLink] = StreamLink if interface.type == "user" else TapLink
-    names = [name, *(f"{name}.{index}" for index in range(1, interface.driver_queues or 1))]
-    links: list[Link] = [kind(platform.descriptor(each)) for each in names]
+    return [name, *(f"{name}.{index}" for index in range(1, interface.driver_queues or 1))]
+
+
+def _network(interface: Interface, platform: Platform) -> Network:
+    links: list[Link]
+    if interface.type == "vhostuser":
+        links = [CarriedLink()]
+    else:
+        kind: type[TapLink | StreamLink] = StreamLink if interface.type == "user" else TapLink
+        links = [kind(platform.descriptor(name)) for name in _names(interface)]
     return Network(
-        name,
+        interface.alias or "",
         links,
         bytes.fromhex((interface.mac or "").replace(":", "")),
         withheld=_withheld(interface),
@@ -74,6 +86,18 @@ def _network(interface: Interface, platform: Platform) -> Network:
         link_up=interface.link_state != "down",
         queue_sizes=(interface.rx_queue_size or QUEUE_SIZE, interface.tx_queue_size or QUEUE_SIZE),
     )
+
+
+def _served(interface: Interface, network: Network, platform: Platform) -> ServedNetwork | None:
+    """By a vhost-user server, or by the host's kernel, where the card's files have been opened for that."""
+    name = network.name
+    if interface.type == "vhostuser":
+        return user_served(network, platform.descriptor(name), platform.memory)
+    kernel = [fd for each in _names(interface) if (fd := platform.opened(f"{each}.vhost")) is not None]
+    if not kernel:
+        return None
+    taps = [platform.descriptor(each) for each in _names(interface)]
+    return kernel_served(network, kernel, taps, platform.memory)
 
 
 def _withheld(interface: Interface) -> int:

@@ -129,7 +129,7 @@ class Network:
     # requests
 
     def process(self, queue: int, chain: Chain) -> int:
-        if queue == self._control_queue:
+        if queue == self.control_queue:
             return control.carry_out(self, chain)
         pair, sending = divmod(queue, 2)
         if pair >= len(self._links):
@@ -137,7 +137,7 @@ class Network:
         return self._send(pair, chain) if sending else self._receive(pair, chain)
 
     @property
-    def _control_queue(self) -> int:
+    def control_queue(self) -> int:
         """The third one for a driver that knows nothing of more pairs (5.1.2)."""
         return 2 * (len(self._links) if self.negotiated & features.MQ else 1)
 

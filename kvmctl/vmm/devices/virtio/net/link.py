@@ -78,6 +78,25 @@ class TapLink:
         os.writev(self.fd, pieces)
 
 
+class CarriedLink:
+    """No frame comes by: a vhost-user server has them, and its own word on offloads."""
+
+    fd = -1
+    features = features.SEND | features.RECEIVE
+
+    def set_offloads(self, offloads: int) -> None:
+        """The server has heard of them with the negotiated features."""
+
+    def set_active(self, active: bool) -> None:
+        """There is one pair."""
+
+    def receive(self, room: Sequence[memoryview]) -> int:
+        raise BlockingIOError
+
+    def send(self, head: bytes, frame: Sequence[memoryview]) -> None:
+        raise BlockingIOError
+
+
 class StreamLink:
     """passt's protocol: every frame after its length, 32 bits of big endian, over a stream socket."""
 
