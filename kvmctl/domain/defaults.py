@@ -8,6 +8,7 @@ from typing import TypeVar
 from uuid import uuid4
 
 from kvmctl.domain.addresses import with_addresses
+from kvmctl.domain.machine_defaults import with_machine_defaults
 from kvmctl.domain.meaning.chardevs import SERIAL_PORTS
 from kvmctl.domain.model import (
     Channel,
@@ -26,7 +27,6 @@ from kvmctl.domain.model import (
 
 T = TypeVar("T", bound=CharSource)
 
-MACHINE = "pc"
 MAC_PREFIX = "52:54:00"
 """Of the addresses that libvirt makes up for virtual machines."""
 RANDOM_NUMBERS = "/dev/random"
@@ -37,10 +37,9 @@ def with_defaults(domain: Domain) -> Domain:
         domain,
         uuid=domain.uuid or uuid4(),
         current_memory=min(domain.current_memory or domain.memory, domain.memory),
-        os=replace(domain.os, machine=domain.os.machine or MACHINE),
         devices=_filled(domain.devices),
     )
-    return with_addresses(filled)
+    return with_addresses(with_machine_defaults(filled))
 
 
 def _filled(devices: Devices) -> Devices:

@@ -70,6 +70,7 @@ lines &amp; more</description>
     <kernel>/boot/vmlinuz</kernel>
     <initrd>/boot/initrd.img</initrd>
     <cmdline>console=ttyS0 quiet</cmdline>
+    <bootmenu enable='no'/>
     <smbios mode='sysinfo'/>
   </os>
   <features>
@@ -103,7 +104,12 @@ lines &amp; more</description>
           <sibling id='1' value='21'/>
         </distances>
       </cell>
-      <cell id='1' cpus='1' memory='131072' unit='KiB'/>
+      <cell id='1' cpus='1' memory='131072' unit='KiB'>
+        <distances>
+          <sibling id='0' value='21'/>
+          <sibling id='1' value='10'/>
+        </distances>
+      </cell>
     </numa>
   </cpu>
   <clock offset='variable' adjustment='-3600' basis='localtime'>

@@ -18,6 +18,16 @@ def _boot(domain: Domain) -> Iterator[Finding]:
             if getattr(domain.os, name) is not None:
                 message = f"<{name}> needs a <kernel> beside it"
                 yield Finding(ErrorKind.CONFIG_UNSUPPORTED, message, f"/domain/os/{name}")
+    if domain.os.boots and boots_by_device(domain):
+        message = "per-device boot elements cannot be used together with os/boot elements"
+        yield Finding(ErrorKind.CONFIG_UNSUPPORTED, message, "/domain/os/boot")
+
+
+def boots_by_device(domain: Domain) -> bool:
+    """Whether devices have a boot order of their own."""
+    orders = [disk.boot_order for disk in domain.devices.disks]
+    orders += [interface.boot_order for interface in domain.devices.interfaces]
+    return any(order is not None for order in orders)
 
 
 def _sysinfo(domain: Domain) -> Iterator[Finding]:

@@ -1,4 +1,3 @@
-
 """formatdomain, "Time keeping"."""
 
 import re

@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 
-from kvmctl.domain.binding import value
+from kvmctl.domain.binding import many, value
 from kvmctl.domain.codecs import ABSOLUTE_PATH, TEXT, Text, choice
 from kvmctl.domain.errors import ErrorKind
 
@@ -16,6 +16,13 @@ _MACHINE = Text(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Boot:
+    """A kind of device to boot from, where no kernel is given."""
+
+    dev: str = value("@dev", choice("hd", "cdrom", "network", "fd"))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Os:
     """formatdomain, "Operating system booting": direct kernel boot."""
 
@@ -25,4 +32,7 @@ class Os:
     kernel: str | None = value("kernel", ABSOLUTE_PATH, default=None)
     initrd: str | None = value("initrd", ABSOLUTE_PATH, default=None)
     cmdline: str | None = value("cmdline", TEXT, default=None)
+    boots: tuple[Boot, ...] = many("boot", Boot)
+    """In their order."""
+    bootmenu: str | None = value("bootmenu/@enable", choice("no"), default=None)
     smbios: str | None = value("smbios/@mode", choice("emulate", "sysinfo"), default=None)

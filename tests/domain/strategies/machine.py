@@ -1,5 +1,6 @@
 """Domains, by the parts of the machine outside of <devices>."""
 
+from dataclasses import replace
 from typing import Any
 from uuid import UUID
 
@@ -9,6 +10,7 @@ from lxml import etree
 from kvmctl.domain import Domain, Os, Quirks
 from kvmctl.domain.model import BiosEntry, OemString, Sysinfo, SystemEntry
 from kvmctl.domain.model.features import AbsentFeature, Features, FeatureState
+from kvmctl.domain.model.os import Boot
 from kvmctl.domain.model.pm import Pm
 from kvmctl.domain.model.seclabel import Seclabel
 from tests.domain.strategies.clocks import clocks
@@ -127,7 +129,10 @@ def domains(draw: st.DrawFn) -> Domain:
             case "devices":
                 with_devices = True
     if with_devices:
-        parts["devices"] = draw(devices())
+        parts["devices"] = draw(devices(pci=system.machine != "microvm"))
+    else:
+        boots = draw(st.lists(st.sampled_from(["hd", "cdrom", "network", "fd"]), max_size=2))
+        parts["os"] = replace(system, boots=tuple(Boot(dev=dev) for dev in boots))
     return Domain(name=draw(NAMES), uuid=uuid, memory=memory, vcpus=vcpus, **parts)
 
 
@@ -140,6 +145,7 @@ def systems(draw: st.DrawFn, *, with_sysinfo: bool) -> Os:
         kernel=kernel,
         initrd=draw(with_kernel),
         cmdline=draw(st.none() if kernel is None else st.none() | TEXTS),
+        bootmenu=draw(st.sampled_from([None, "no"])),
         smbios=draw(st.sampled_from([None, "emulate", *(["sysinfo"] if with_sysinfo else [])])),
     )
 
