@@ -31,7 +31,8 @@ def parse_device(definition: Domain, text: str) -> tuple[str, Any]:
     try:
         element = etree.fromstring(text.encode(), etree.XMLParser(resolve_entities=False, no_network=True))
     except etree.XMLSyntaxError as error:
-        raise failure(ErrorCode.XML_ERROR, f"(device_definition):{error.lineno}: {error.msg}") from None
+        message = (error.msg or "").partition(", line ")[0]
+        raise failure(ErrorCode.XML_DETAIL, f"(device_definition):{error.lineno}: {message}") from None
     tag = str(element.tag)
     root = etree.fromstring(kvmctl.domain.format(definition).encode())
     devices = root.find("devices")

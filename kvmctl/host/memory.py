@@ -2,6 +2,10 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+PAGE_SIZE: Final = 4096
+"""Bytes, on x86."""
 
 
 @dataclass(frozen=True, slots=True)

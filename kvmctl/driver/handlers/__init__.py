@@ -3,6 +3,7 @@
 from kvmctl.driver.driver import Driver
 from kvmctl.driver.handlers import (
     connect,
+    cpu,
     domain,
     domain_block,
     domain_config,
@@ -27,6 +28,7 @@ from kvmctl.driver.rpc import Handlers
 
 _TABLES = (
     connect.table,
+    cpu.table,
     node.table,
     domain_list.table,
     domain.table,

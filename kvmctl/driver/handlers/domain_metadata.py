@@ -85,7 +85,8 @@ def _parsed(text: str) -> etree._Element:
     try:
         return etree.fromstring(text.encode(), _parser())
     except etree.XMLSyntaxError as error:
-        raise failure(ErrorCode.XML_ERROR, f"(metadata_xml):{error.lineno}: {error.msg}") from None
+        message = (error.msg or "").partition(", line ")[0]
+        raise failure(ErrorCode.XML_DETAIL, f"(metadata_xml):{error.lineno}: {message}") from None
 
 
 def _root(definition: Domain) -> etree._Element:

@@ -171,7 +171,7 @@ async def domain_set_numa_parameters(
             nodeset = CPU_SET.parse(str(values["numa_nodeset"]))
         except BadValueError:
             raise failure(
-                ErrorCode.INVALID_ARG, f"Invalid nodeset of 'numatune': {values['numa_nodeset']}"
+                ErrorCode.INVALID_ARG, f"Failed to parse bitmap '{values['numa_nodeset']}'"
             ) from None
     live, _config = domain.affected(args.flags)
     if live:

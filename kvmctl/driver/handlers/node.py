@@ -102,3 +102,36 @@ async def node_get_security_model(
 ) -> types.NodeGetSecurityModelRet:
     """No mandatory access control: libvirt's drivers say so with empty names."""
     return types.NodeGetSecurityModelRet(model="", doi="")
+
+
+@table.answers(Procedure.NODE_GET_FREE_PAGES)
+async def node_get_free_pages(
+    _driver: Driver, _connection: Connection, args: types.NodeGetFreePagesArgs
+) -> types.NodeGetFreePagesRet:
+    """Of each node in turn, the free pages of each of the sizes; sizes in KiB."""
+    check_flags(args.flags, 0, "virNodeGetFreePages")
+    nodes = {node.number: node for node in cpu.topology().nodes}
+    last = max(nodes)
+    if not 0 <= args.start_cell <= last:
+        raise failure(ErrorCode.INTERNAL_ERROR, f"start cell {args.start_cell} out of range (0-{last})")
+    counts = []
+    for number in range(args.start_cell, min(last + 1, args.start_cell + args.cell_count)):
+        for size in args.pages:
+            if size == memory.PAGE_SIZE // 1024:
+                counts.append(nodes[number].free // memory.PAGE_SIZE if number in nodes else 0)
+            else:
+                counts.append(_free_huge_pages(number, size))
+    return types.NodeGetFreePagesRet(counts=tuple(counts))
+
+
+def _free_huge_pages(node: int, kib: int) -> int:
+    """Linux, Documentation/admin-guide/mm/hugetlbpage.rst."""
+    pool = Path(f"/sys/devices/system/node/node{node}/hugepages/hugepages-{kib}kB/free_hugepages")
+    if not pool.exists():
+        pool = Path(f"/sys/kernel/mm/hugepages/hugepages-{kib}kB/free_hugepages")
+    try:
+        return int(pool.read_text())
+    except (OSError, ValueError):
+        raise failure(
+            ErrorCode.OPERATION_FAILED, f"page size {kib} is not available on node {node}"
+        ) from None

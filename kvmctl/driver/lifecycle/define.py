@@ -81,7 +81,7 @@ class Definitions:
             if domain.config is None or domain.removed:
                 raise failure(ErrorCode.OPERATION_INVALID, "cannot rename a transient domain")
             if name == domain.name:
-                raise failure(ErrorCode.OPERATION_INVALID, f"Can't rename domain to itself: '{name}'")
+                raise failure(ErrorCode.OPERATION_INVALID, "Can't rename domain to itself")
             if self._parts.inventory.has_name(name):
                 raise failure(ErrorCode.OPERATION_INVALID, f"domain with name '{name}' already exists")
             renamed = replace(domain.config, name=name)
