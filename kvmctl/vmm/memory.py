@@ -113,7 +113,7 @@ class GuestMemory:
         try:
             self._map = self._create(size, name)
         except (OSError, OverflowError, ValueError) as error:
-            self._close()
+            self.close()
             raise GuestMemoryError(self._refusal(size, error)) from error
         self._bytes = memoryview(self._map)
         self._anchor = ctypes.c_char.from_buffer(self._map)
@@ -121,7 +121,7 @@ class GuestMemory:
         try:
             self._prepare()
         except BaseException:
-            self._close()
+            self.close()
             raise
 
     @property
@@ -133,7 +133,8 @@ class GuestMemory:
             )
         return self._fd
 
-    def _close(self) -> None:
+    def close(self) -> None:
+        """Let go of the descriptor; the mapping goes when nobody has a view of it any more."""
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from kvmctl.host import affinity, cgroup
+from kvmctl.host import affinity, cgroup, hugepages
 from tests.conftest import SessionDaemon
 from tests.driver.guests import monitor_xml
 from tests.driver.waiting import wait_until
@@ -180,3 +180,23 @@ def test_a_partition_has_to_exist(daemon: SessionDaemon) -> None:
     error = daemon.error("create", daemon.write("lost.xml", monitor_xml("lost", extra=extra)))
     assert "the cgroup controller 'cpu' has no partition '/machine/kvmctl-none.partition'" in error
     assert not (hierarchy.root / "machine/kvmctl-none.partition").exists()
+
+
+def test_memory_that_is_locked_and_there_at_once(daemon: SessionDaemon) -> None:
+    pid = _start(
+        daemon, "locked", "<memoryBacking><locked/><allocation mode='immediate'/></memoryBacking>", vcpus=1
+    )
+    status = Path(f"/proc/{pid}/status").read_text()
+    locked = re.search(r"^VmLck:\s*(\d+) kB$", status, re.MULTILINE)
+    assert locked is not None
+    assert int(locked[1]) >= 16 << 10
+
+
+def test_huge_pages_that_are_missing_are_counted(daemon: SessionDaemon) -> None:
+    pool = hugepages.pools().get(2 << 20)
+    if pool is None or pool.free >= 8:
+        pytest.skip("this host has free huge pages, or none of 2 MiB at all")
+    extra = "<memoryBacking><hugepages><page size='2048'/></hugepages></memoryBacking>"
+    error = daemon.error("create", daemon.write("huge.xml", monitor_xml("huge", extra=extra)))
+    free = f"{pool.free} of the host's {pool.total} are free"
+    assert f"the guest needs 8 huge pages of 2048 KiB, {free}" in error

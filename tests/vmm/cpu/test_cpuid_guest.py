@@ -53,3 +53,14 @@ def test_without_caches_and_hidden(start_vmm: VmmStarter, program: Path) -> None
     leaves = read(start_vmm, program, cpu)
     assert leaves[4, 0][0] & 0x1F == 0
     assert leaves[0x4000_0000, 0][1:] != (0x4B4D_564B, 0x564B_4D56, 0x4D)
+
+
+def test_the_monitor_tells_the_topology(start_vmm: VmmStarter, program: Path) -> None:
+    cpu = "<cpu mode='maximum'><topology sockets='2' dies='1' cores='1' threads='2'/></cpu>"
+    vmm = start_vmm(program, paused=True, vcpus=4, current=3, policies=cpu)
+    props = [entry["props"] for entry in vmm.execute("query-cpus-fast")]
+    assert [(at["socket-id"], at["die-id"], at["core-id"], at["thread-id"]) for at in props] == [
+        (0, 0, 0, 0),
+        (0, 0, 0, 1),
+        (1, 0, 0, 0),
+    ]
