@@ -22,6 +22,7 @@ from kvmctl.driver.handlers import (
     events,
     network,
     network_list,
+    network_port,
     node,
 )
 from kvmctl.driver.rpc import Handlers
@@ -48,6 +49,7 @@ _TABLES = (
     events.table,
     network.table,
     network_list.table,
+    network_port.table,
 )
 
 

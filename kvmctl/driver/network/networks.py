@@ -56,9 +56,9 @@ class Networks:
         """The network that a definition is for, or None for a new one; a half match is refused."""
         for other in self._networks.values():
             if (other.name == definition.name) != (other.uuid == definition.uuid):
+                how = "already exists" if other.name == definition.name else "is already defined"
                 raise failure(
-                    ErrorCode.OPERATION_FAILED,
-                    f"network '{other.name}' is already defined with uuid {other.uuid}",
+                    ErrorCode.OPERATION_FAILED, f"network '{other.name}' {how} with uuid {other.uuid}"
                 )
         return self._networks.get(definition.uuid) if definition.uuid is not None else None
 
@@ -123,9 +123,6 @@ class Networks:
             parsed = kvmctl.network.inactive(kvmctl.network.parse(text))
         except DomainError as error:
             raise _xml_failure(error) from error
-        known = next((other for other in self._networks.values() if other.name == parsed.name), None)
-        if known is not None and parsed.uuid is None:
-            parsed = replace(parsed, uuid=known.uuid)
         definition = kvmctl.network.with_defaults(parsed, self._free_bridge)
         self._check_bridge(definition)
         return definition
@@ -165,6 +162,10 @@ class Networks:
             async with network.lock:
                 if network.removed:
                     continue
+                if network.active:
+                    raise failure(
+                        ErrorCode.OPERATION_INVALID, f"network is already active as '{network.name}'"
+                    )
                 await self._start(network, definition)
                 return network
 
@@ -256,6 +257,9 @@ class Networks:
     def reload(self) -> None:
         """Read the definitions; what is new or changed on disk is taken over, nothing is forgotten."""
         for definition in self.store.load_definitions():
+            # A file that somebody wrote by hand may have no uuid.
+            known = {other.name: other.uuid for other in self._networks.values()}
+            definition = replace(definition, uuid=definition.uuid or known.get(definition.name))
             definition = kvmctl.network.with_defaults(definition, self._free_bridge)
             try:
                 network = self._match(definition)

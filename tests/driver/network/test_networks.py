@@ -206,6 +206,7 @@ def test_what_is_refused(namespace: Namespace, isolated: SessionDaemon) -> None:
     assert taken is not None
     clash = network_xml("other", extra=taken[0])
     assert "is already defined with uuid" in daemon.error("net-define", daemon.write("c.xml", clash))
+    assert "already exists with uuid" in daemon.error("net-define", daemon.write("d.xml", network_xml("one")))
     assert "network is already active" in _second_start(daemon)
     _define(daemon, "overlapping")
     message = daemon.error("net-start", "overlapping")
@@ -228,6 +229,31 @@ def test_what_is_refused(namespace: Namespace, isolated: SessionDaemon) -> None:
 def _second_start(daemon: SessionDaemon) -> str:
     daemon.virsh("net-start", "one")
     return daemon.error("net-start", "one")
+
+
+def test_ports(namespace: Namespace, isolated: SessionDaemon) -> None:
+    daemon = isolated
+    _define(daemon, "busy")
+    daemon.virsh("net-start", "busy")
+    assert daemon.virsh("net-port-list", "busy").stdout.split() == []
+    card = "<interface type='network'><mac address='52:54:00:00:03:0{}'/><source network='busy'/></interface>"
+    devices = card.format(1) + card.format(2) + "<serial type='pty'/>"
+    daemon.virsh("create", daemon.write("guest.xml", fake_xml("guest", devices=devices)))
+    ports = daemon.virsh("net-port-list", "busy").stdout.split()
+    assert len(ports) == 2
+    live = daemon.virsh("dumpxml", "guest").stdout
+    assert all(f"portid='{port}'" in live for port in ports)
+    xml = daemon.virsh("net-port-dumpxml", "busy", ports[0]).stdout
+    assert "<name>guest</name>" in xml and "<mac address='52:54:00:00:03:01'/>" in xml.replace('"', "'")
+    assert "connections='2'" in daemon.virsh("net-dumpxml", "busy").stdout
+    daemon.stop(signal.SIGKILL)
+    daemon.start()
+    assert daemon.virsh("net-port-list", "busy").stdout.split() == ports
+    bridge = re.search("bridge='(virbr[0-9]+)'", live)
+    assert bridge is not None
+    assert namespace.run("ip", "-br", "link", "show", "master", bridge[1]).count("vnet") == 2
+    daemon.virsh("destroy", "guest")
+    assert daemon.virsh("net-port-list", "busy").stdout.split() == []
 
 
 def test_a_read_only_client_changes_nothing(isolated: SessionDaemon) -> None:
