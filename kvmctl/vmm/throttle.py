@@ -107,21 +107,19 @@ class Throttle:
 
     def set(self, limits: Limits) -> None:
         """Requests that wait already go by the new limits within a moment."""
+        buckets = {place: _Bucket(limit) for place, limit in limits.buckets.items() if limit.average}
         with self._lock:
             self.limits = limits
+            self._all = list(buckets.values())
             self._buckets = {
                 direction: [
                     (unit, bucket)
-                    for (scope, unit), bucket in self._shared(limits).items()
+                    for (scope, unit), bucket in buckets.items()
                     if scope in ("total", direction.value)
                 ]
                 for direction in Direction
             }
             self._last = self._clock()
-
-    @staticmethod
-    def _shared(limits: Limits) -> dict[tuple[str, str], _Bucket]:
-        return {place: _Bucket(limit) for place, limit in limits.buckets.items() if limit.average}
 
     def pass_through(self, direction: Direction, size: int, sleep: Callable[[float], bool]) -> None:
         """Returns when a request of that size may go on.
@@ -140,12 +138,11 @@ class Throttle:
                 return 0.0
             now = self._clock()
             elapsed, self._last = now - self._last, now
-            seen = {id(bucket): bucket for pairs in self._buckets.values() for _, bucket in pairs}
-            for bucket in seen.values():
+            for bucket in self._all:
                 bucket.leak(elapsed)
             wait = max(bucket.wait() for _, bucket in buckets)
             if wait:
-                return min(wait, _LONGEST_SLEEP)
+                return min(max(wait, _SHORTEST_SLEEP), _LONGEST_SLEEP)
             per_request = self.limits.request_size
             requests = max(1.0, size / per_request) if per_request else 1.0
             for unit, bucket in buckets:
@@ -153,5 +150,6 @@ class Throttle:
             return 0.0
 
 
+_SHORTEST_SLEEP: Final = 1e-6
 _LONGEST_SLEEP: Final = 0.5
 """Seconds after which a waiting request looks whether the limits have changed."""
