@@ -32,6 +32,7 @@ from kvmctl.vmm.memory import GuestMemory
 from kvmctl.vmm.qmp import Monitor
 from kvmctl.vmm.quirks import Quirks
 from kvmctl.vmm.startcpu import start_at
+from kvmctl.vmm.timekeeping import repeats_late_ticks, tsc_khz
 
 if TYPE_CHECKING:
     from kvmctl.domain import Domain
@@ -117,14 +118,23 @@ class Machine:
         vm.create_irqchip()
         vm.set_gsi_routing(())
         vm.trigger_by_level(LEVEL_TRIGGERED_GSIS if self._has_pci else self._slots.gsis)
-        vm.create_pit(reinject=self._quirks.pit_reinject)
+        vm.create_pit(reinject=self._quirks.pit_reinject and repeats_late_ticks(self.domain.clock))
         self._emulator = Emulator(self.memory, self.bus, self.cpu.physical_bits)
         for index in self.cpu.present:
             vcpu = Vcpu(vm, index, self.cpu.topology.apic_id(index), self._gate, self)
             vcpu.set_cpuid(self.cpu.entries(index))
             vcpu.set_msrs(self.cpu.msrs)
+            if khz := tsc_khz(self.domain.clock):
+                self._scale_tsc(vcpu, khz)
             self.vcpus.append(vcpu)
         return vm
+
+    def _scale_tsc(self, vcpu: Vcpu, khz: int) -> None:
+        try:
+            vcpu.set_tsc_khz(khz)
+        except OSError as error:
+            message = f"this host cannot give a guest a TSC of {khz} kHz: {error.strerror}"
+            raise MachineError(message) from error
 
     def add_devices(
         self,

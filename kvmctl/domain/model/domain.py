@@ -61,7 +61,3 @@ class Domain:
     devices: Devices = one("devices", Devices, default=Devices())
     seclabels: tuple[Seclabel, ...] = many("seclabel", Seclabel)
     quirks: Quirks | None = one(f"{{{NAMESPACE}}}quirks", Quirks, default=None)
-
-    @property
-    def clock_offset(self) -> str:
-        return self.clock.offset

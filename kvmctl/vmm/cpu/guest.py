@@ -7,13 +7,14 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from kvmctl.backends.cpu import choice_of, wish_of
-from kvmctl.host.cpumodel import CpuidEntry, HostCpu, described, guest_entries, guest_msrs
+from kvmctl.host.cpumodel import CpuidEntry, HostCpu, guest_entries, guest_msrs
 from kvmctl.host.cpumodel.choice import OURS
 from kvmctl.host.cpumodel.cpuid import KVM_FEATURES_LEAF, KVM_SIGNATURE_LEAF, physical_bits
 from kvmctl.host.cpumodel.features import present
 from kvmctl.vmm.cpu import caches
 from kvmctl.vmm.cpu.leaves import LEAF1_ECX_HYPERVISOR, LEAF1_ECX_TSC_DEADLINE, for_vcpu
 from kvmctl.vmm.cpu.topology import LAST_APIC_ID, Topology
+from kvmctl.vmm.timekeeping import has_kvmclock
 
 if TYPE_CHECKING:
     from kvmctl.domain import Domain
@@ -22,6 +23,8 @@ _PERFORMANCE_LEAF: Final = 0xA
 _ADDRESS_SIZES: Final = 0x8000_0008
 
 # Linux Documentation/virt/kvm/x86/cpuid.rst
+_KVM_CLOCK: Final = 1 << 0 | 1 << 3 | 1 << 24
+"""KVM_FEATURE_CLOCKSOURCE, its successor, and that both are stable."""
 _KVM_PV_UNHALT: Final = 1 << 7
 _KVM_PV_IPI: Final = 1 << 11
 _KVM_POLL_CONTROL: Final = 1 << 12
@@ -90,11 +93,6 @@ class GuestCpu:
         """The CPUID of a vCPU."""
         return for_vcpu(self._entries, self.topology, index)
 
-    def described(self) -> tuple[str, dict[str, str]]:
-        """As a named model with the policies of what differs, by what the guest can see."""
-        shown = present(self._entries, self._shown_msrs()) & self._choice.features
-        return described(replace(self._choice, features=shown), self._host)
-
 
 def topology_of(domain: Domain) -> Topology:
     """Without a <topology>: one socket, whose cores are the vCPUs."""
@@ -133,6 +131,7 @@ def _with_paravirtual(entry: CpuidEntry, domain: Domain) -> CpuidEntry:
     features = domain.features
     eax, edx = entry.eax, entry.edx
     states = (
+        (_KVM_CLOCK, has_kvmclock(domain.clock)),
         (_KVM_PV_UNHALT, features.pvspinlock.state if features.pvspinlock is not None else None),
         (_KVM_PV_IPI, features.kvm_pv_ipi),
         (_KVM_POLL_CONTROL, features.kvm_poll_control),

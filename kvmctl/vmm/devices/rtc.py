@@ -13,6 +13,7 @@ from typing import Final
 
 from kvmctl.vmm.bus.io import ByteRegisters
 from kvmctl.vmm.devices.platform import Platform, Timer
+from kvmctl.vmm.timekeeping import seconds_from_utc
 
 INDEX_PORT: Final = 0x70
 IRQ: Final = 8
@@ -330,13 +331,12 @@ def _describe_memory(cmos: bytearray, ram_size: int) -> None:
 
 
 def attach(platform: Platform) -> list[Rtc]:
-    local = platform.domain.clock_offset == "localtime"
     rtc = Rtc(
         platform.irq(IRQ),
         platform.timer,
         ram_size=platform.memory.size,
         vcpus=platform.domain.vcpus,
-        utc_offset=time.localtime().tm_gmtoff if local else 0.0,
+        utc_offset=seconds_from_utc(platform.domain.clock, time.time()),
     )
     platform.bus.ports.add(INDEX_PORT, 2, rtc)
     return [rtc]

@@ -212,6 +212,10 @@ class Vcpu:
     def set_msrs(self, values: Mapping[int, int]) -> None:
         write_msrs(self.fd, msr_block([abi.MsrEntry(number, 0, value) for number, value in values.items()]))
 
+    def set_tsc_khz(self, khz: int) -> None:
+        """Before the guest runs; OSError where the host's counter cannot be scaled to that."""
+        fcntl.ioctl(self.fd, abi.SET_TSC_KHZ, khz)
+
     def clock_was_paused(self) -> None:
         """Keep the guest's watchdogs from taking a pause for a lock-up; fails where it uses no kvmclock."""
         with suppress(OSError):

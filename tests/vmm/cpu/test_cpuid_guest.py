@@ -64,3 +64,15 @@ def test_the_monitor_tells_the_topology(start_vmm: VmmStarter, program: Path) ->
         (0, 0, 0, 1),
         (1, 0, 0, 0),
     ]
+
+
+def test_a_guest_without_kvmclock(start_vmm: VmmStarter, program: Path) -> None:
+    clock = "<clock offset='utc'><timer name='kvmclock' present='no'/></clock>"
+    assert not read(start_vmm, program, clock)[0x4000_0001, 0][0] & (1 << 0 | 1 << 3)
+
+
+def test_a_counter_that_the_host_cannot_slow_down(start_vmm: VmmStarter, program: Path) -> None:
+    vmm = start_vmm(program, policies="<clock offset='utc'><timer name='tsc' frequency='1000000'/></clock>")
+    if vmm.wait() == 0:
+        pytest.skip("this host scales time stamp counters")
+    assert "cannot give a guest a TSC of 1000 kHz" in vmm.log()

@@ -7,8 +7,11 @@ from collections.abc import Iterable
 import pytest
 
 from kvmctl.backends import Unsupported
+from kvmctl.backends.cpu import with_named_model
 from kvmctl.domain import Domain, parse, with_defaults
-from kvmctl.host.cpumodel import MODELS, CpuidEntry
+from kvmctl.host.cpumodel import CpuidEntry
+from kvmctl.host.cpumodel.choice import OURS
+from kvmctl.host.cpumodel.features import present
 from kvmctl.vmm.cpu import GuestCpu, GuestCpuError
 from kvmctl.vmm.quirks import Quirks
 from kvmctl.vmm.quirks.pvm import PvmQuirks
@@ -80,6 +83,13 @@ def test_hints_and_hiding() -> None:
     assert not [where for where in hidden if 0x4000_0000 <= where[0] < 0x5000_0000 or where[0] == 0xA]
 
 
+def test_a_guest_without_kvmclock_is_not_told_of_it() -> None:
+    clock = "<clock offset='utc'><timer name='kvmclock' present='no'/></clock>"
+    bits = 1 << 0 | 1 << 3 | 1 << 24
+    assert leaves(guest("").entries(0))[0x4000_0001, 0].eax & bits
+    assert not leaves(guest(clock).entries(0))[0x4000_0001, 0].eax & bits
+
+
 def test_vendor_and_address_bits() -> None:
     xml = (
         "<cpu mode='custom'><model vendor_id='KVMKVMKVMKVM'>Westmere</model>"
@@ -97,7 +107,22 @@ def test_vendor_and_address_bits() -> None:
 @pytest.mark.parametrize("mode", ["host-passthrough", "host-model", "maximum"])
 def test_modes_without_a_model_show_the_host(mode: str) -> None:
     cpu = guest(f"<cpu mode='{mode}'><feature policy='disable' name='avx2'/></cpu>")
-    name, policies = cpu.described()
-    assert MODELS[name].features - MODELS["Icelake-Server"].features == set()
-    assert policies["avx2"] == "disable"
+    shown = present(cpu.entries(0), icelake().msrs)
+    assert icelake().features - OURS - shown - {"avx2"} <= {"invtsc", "xsaves"}
+    assert "avx2" not in shown
+
+
+def test_a_host_model_has_a_name() -> None:
+    xml = "<cpu mode='host-model'><topology sockets='1' cores='4' threads='1'/></cpu>"
+    named = with_named_model(domain(xml), icelake()).cpu
+    assert named is not None
+    assert (named.mode, named.match, named.model, named.vendor) == (
+        "custom",
+        "exact",
+        "Icelake-Server",
+        "Intel",
+    )
+    assert named.topology is not None
+    policies = {feature.name: feature.policy for feature in named.features}
     assert policies["rdpid"] == "require"
+    assert with_named_model(domain("<cpu mode='maximum'/>"), icelake()) == domain("<cpu mode='maximum'/>")
