@@ -165,7 +165,7 @@ discard='unmap' detect_zeroes='unmap' queues='2'/>
     <controller type='pci' index='0' model='pci-root'>
       <alias name='pci.0'/>
     </controller>
-    <controller type='virtio-serial' index='0' ports='31' vectors='4'>
+    <controller type='virtio-serial' index='0' ports='31'>
       <alias name='virtio-serial0'/>
       <address type='pci' domain='0x0000' bus='0x00' slot='0x05' function='0x0'/>
     </controller>

@@ -91,7 +91,7 @@ def test_every_field() -> None:
     assert parsed.controllers == (
         Controller(type="usb", index=0, model="none"),
         Controller(type="pci", index=0, model="pci-root", alias="pci.0"),
-        Controller(type="virtio-serial", index=0, ports=31, vectors=4, alias="virtio-serial0", address=at(5)),
+        Controller(type="virtio-serial", index=0, ports=31, alias="virtio-serial0", address=at(5)),
     )
     assert parsed.filesystems == (
         Filesystem(

@@ -33,7 +33,7 @@ def _controller(controller: Controller, path: str) -> Iterator[Finding]:
     if controller.index:
         what = "USB controller 0 can be absent" if kind == "usb" else "PCI bus 0 is there"
         yield Finding(ErrorKind.CONFIG_UNSUPPORTED, f"only {what}", f"{path}/@index")
-    for name in ("ports", "vectors", "address"):
+    for name in ("ports", "address"):
         if getattr(controller, name) is not None:
             place = name if name == "address" else f"@{name}"
             message = f"{name} needs type='virtio-serial'"

@@ -18,7 +18,5 @@ class Controller:
     model: str | None = value("@model", choice("none", "pci-root"), default=None)
     ports: int | None = value("@ports", Unsigned(511, 1), default=None)
     """How many ports a virtio-serial controller has, with port 0, which is for consoles."""
-    vectors: int | None = value("@vectors", Unsigned(2048), default=None)
-    """How many interrupts a virtio-serial controller has; 0 is its interrupt pin."""
     alias: str | None = alias()
     address: Address | None = address()

@@ -222,7 +222,6 @@ def controllers(draw: st.DrawFn) -> tuple[Controller, ...]:
         type=st.just("virtio-serial"),
         index=st.integers(0, 3),
         ports=maybe(st.integers(32, 511)),
-        vectors=maybe(st.integers(0, 2048)),
         alias=aliases,
         address=ADDRESSES,
     )
@@ -283,7 +282,7 @@ def panics() -> st.SearchStrategy[Panic]:
 
 
 def watchdogs() -> st.SearchStrategy[Watchdog]:
-    actions = ["reset", "shutdown", "poweroff", "pause", "none", "dump", "inject-nmi"]
+    actions = ["reset", "shutdown", "poweroff", "pause", "none", "inject-nmi"]
     return st.builds(
         Watchdog,
         model=st.just("i6300esb"),

@@ -9,10 +9,12 @@ from tests.vmm.virtio.conftest import FlatGuest
 pytestmark = pytest.mark.kvm
 
 RNG = "<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>"
+BUILTIN = "<rng model='virtio'><rate bytes='64'/><backend model='builtin'/></rng>"
 
 
-def test_entropy(run_flat: FlatGuest) -> None:
-    outputs = {run_flat("entropy", RNG) for _ in range(2)}
+@pytest.mark.parametrize("rng", [RNG, BUILTIN])
+def test_entropy(run_flat: FlatGuest, rng: str) -> None:
+    outputs = {run_flat("entropy", rng) for _ in range(2)}
     assert len(outputs) == 2
     for output in outputs:
         number, verdict = output.split()
