@@ -35,6 +35,7 @@ class RunState(Enum):
     SHUTDOWN = "shutdown"
     INTERNAL_ERROR = "internal-error"
     IO_ERROR = "io-error"
+    WATCHDOG = "watchdog"
     GUEST_PANICKED = "guest-panicked"
 
 
@@ -49,6 +50,7 @@ _REASONS: Final = {
     GuestEvent.CRASH: "guest-panic",
     GuestEvent.INTERNAL_ERROR: "guest-panic",
 }
+_STOPS: Final = {GuestEvent.IO_ERROR: RunState.IO_ERROR, GuestEvent.WATCHDOG: RunState.WATCHDOG}
 # GuestPanicAction of GUEST_PANICKED
 _PANIC_ACTIONS: Final = {"destroy": "poweroff", "restart": "run", "preserve": "pause"}
 
@@ -127,9 +129,14 @@ class Lifecycle:
             return
         if event is None or self._finished:
             return
-        if event is GuestEvent.IO_ERROR:
+        if event in _STOPS:
             if self.state is RunState.RUNNING:
-                self._rest(RunState.IO_ERROR)
+                self._rest(_STOPS[event])
+            return
+        if event is GuestEvent.NMI:
+            self._machine.inject_nmi()
+            if self.state is RunState.RUNNING:
+                self._machine.run()
             return
         crashed = event in (GuestEvent.CRASH, GuestEvent.INTERNAL_ERROR)
         policy = self._policy[event]

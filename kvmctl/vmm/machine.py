@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -55,12 +56,20 @@ class GuestEvent(Enum):
     CRASH = "crash"
     INTERNAL_ERROR = "internal error"
     IO_ERROR = "I/O error"
+    WATCHDOG = "watchdog"
+    NMI = "NMI"
 
 
 _POWER_EVENTS: Final = {
     PowerRequest.POWEROFF: GuestEvent.POWEROFF,
     PowerRequest.RESET: GuestEvent.RESET,
     PowerRequest.CRASH: GuestEvent.CRASH,
+}
+# The machine runs on until the main thread hears of these: who asks may hold a lock that a vCPU waits for.
+_LATER_EVENTS: Final = {
+    PowerRequest.IO_ERROR: GuestEvent.IO_ERROR,
+    PowerRequest.WATCHDOG: GuestEvent.WATCHDOG,
+    PowerRequest.NMI: GuestEvent.NMI,
 }
 _FAULT_EVENTS: Final = {
     Fault.TRIPLE_FAULT: GuestEvent.CRASH,
@@ -107,7 +116,7 @@ class Machine:
         self._slots = MmioSlots(self.bus.mmio, self._irq_line, firmware.slot_gsis(domain))
         self._devices: list[Device] = []
         self._event: GuestEvent | None = None
-        self._io_failed = False
+        self._later: deque[GuestEvent] = deque()
         self._power_on: tuple[ChipState, list[VcpuState]] | None = None
         self._vm = self._create_vm()
 
@@ -242,10 +251,9 @@ class Machine:
         """What made the guest stop by itself, once; the machine stands still when this returns it."""
         if self._event is not None:
             self._stand_still()
-        elif self._io_failed:
-            self._io_failed = False
+        elif self._later:
             self.pause()
-            return GuestEvent.IO_ERROR
+            return self._later.popleft()
         with self.bus.lock:
             event, self._event = self._event, None
         return event
@@ -285,10 +293,11 @@ class Machine:
     # what devices and vCPUs report, on vCPU threads
 
     def _power(self, request: PowerRequest) -> None:
-        if request is PowerRequest.IO_ERROR:
-            # On a queue's thread, which somebody with the devices' lock may be waiting for.
-            self._io_failed = True
+        if request in _LATER_EVENTS:
+            self._later.append(_LATER_EVENTS[request])
             self._on_event()
+        elif request is PowerRequest.POWER_BUTTON:
+            self.press_power_button()
         else:
             self._stop_for(_POWER_EVENTS[request])
 

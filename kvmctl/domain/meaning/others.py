@@ -15,6 +15,7 @@ def check(domain: Domain) -> Iterator[Finding]:
     yield from _filesystems(domain)
     yield from _balloon(domain)
     yield from _vsock(domain)
+    yield from _watchdog(domain)
     for index, rng in enumerate(domain.devices.rngs):
         path = numbered("/domain/devices/rng", index)
         if rng.backend == "builtin" and rng.path is not None:
@@ -81,3 +82,10 @@ def _vsock(domain: Domain) -> Iterator[Finding]:
     if vsock is not None and vsock.cid_auto is False and vsock.cid is None:
         message = "a vsock with auto='no' has no <cid address='…'/>"
         yield Finding(ErrorKind.XML_ERROR, message, "/domain/devices/vsock/cid")
+
+
+def _watchdog(domain: Domain) -> Iterator[Finding]:
+    watchdog = domain.devices.watchdog
+    if watchdog is not None and watchdog.action == "dump":
+        message = "watchdog action 'dump' is not supported: use 'pause', and look at the guest then"
+        yield Finding(ErrorKind.CONFIG_UNSUPPORTED, message, "/domain/devices/watchdog/@action")

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from kvmctl.vmm.devices import i8042, pcihost, pm, pvpanic, resetport, rtc, serial
+from kvmctl.vmm.devices import i6300esb, i8042, pcihost, pm, pvpanic, resetport, rtc, serial
 from kvmctl.vmm.devices.platform import Device, Platform
 from kvmctl.vmm.devices.virtio import balloon, blk, console, fs, net, rng, vsock
 
@@ -27,4 +27,5 @@ BOARD: Final[tuple[Callable[[Platform], Sequence[Device]], ...]] = (
     console.attach,
     balloon.attach,
     vsock.attach,
+    i6300esb.attach,
 )

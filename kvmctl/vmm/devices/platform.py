@@ -24,8 +24,12 @@ class PowerRequest(Enum):
     POWEROFF = "poweroff"
     RESET = "reset"
     CRASH = "crash"
+    POWER_BUTTON = "power button"
     IO_ERROR = "I/O error"
     """Any thread may ask for this one."""
+    WATCHDOG = "watchdog"
+    """To stand still."""
+    NMI = "NMI"
 
 
 class Device(Protocol):
