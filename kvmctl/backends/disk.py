@@ -1,10 +1,15 @@
 """Disks: a raw image, a block device, a format that a helper reads, or somebody's vhost-user server."""
 
+import errno
+import fcntl
 import os
+from typing import Final
 
 from kvmctl.backends import helper, storagedaemon
-from kvmctl.backends.descriptors import Descriptors
+from kvmctl.backends.descriptors import BackendError, Descriptors
 from kvmctl.domain import Disk, Domain
+
+_PAST_THE_CACHE: Final = ("none", "directsync")
 
 
 def _open(disk: Disk, descriptors: Descriptors) -> None:
@@ -18,6 +23,18 @@ def _open(disk: Disk, descriptors: Descriptors) -> None:
     kind = "regular file" if disk.type == "file" else "block device"
     mode = os.O_RDONLY if disk.is_readonly else os.O_RDWR
     descriptors.open(alias, source, mode, what="disk", kind=kind)
+    if disk.cache in _PAST_THE_CACHE:
+        _bypass_cache(descriptors.named[alias])
+
+
+def _bypass_cache(descriptor: int) -> None:
+    """Where the file system is able to: one in memory, for example, has nothing else than the cache."""
+    flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
+    try:
+        fcntl.fcntl(descriptor, fcntl.F_SETFL, flags | os.O_DIRECT)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise BackendError(error, "cannot bypass the host's page cache") from error
 
 
 def open_all(domain: Domain, descriptors: Descriptors) -> Domain:

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -197,6 +197,7 @@ def start_vmm(tmp_path: Path) -> Iterator[VmmStarter]:
         devices: str = "",
         cmdline: str = "",
         omit: tuple[str, ...] = (),
+        descriptors: Mapping[str, Path] | None = None,
     ) -> RunningVmm:
         number = len(running)
         qmp_path = tmp_path / f"qmp{number}"
@@ -232,7 +233,8 @@ def start_vmm(tmp_path: Path) -> Iterator[VmmStarter]:
             "kernel": os.open(kernel, os.O_RDONLY),
             "serial0": serial_fd,
         }
-        passed = {name: fd for name, fd in fds.items() if name not in omit}
+        files = {name: os.open(path, os.O_RDWR) for name, path in (descriptors or {}).items()}
+        passed = {name: fd for name, fd in {**fds, **files}.items() if name not in omit}
         command = [sys.executable, "-m", "kvmctl.vmm", "--domain-fd", str(domain_fd)]
         for name, fd in passed.items():
             command += ["--fd", f"{name}={fd}"]
@@ -248,7 +250,7 @@ def start_vmm(tmp_path: Path) -> Iterator[VmmStarter]:
                 start_new_session=True,
             )
         listening.close()
-        for fd in (domain_fd, fds["kvm"], fds["kernel"], *(() if pty else (serial_fd,))):
+        for fd in (domain_fd, fds["kvm"], fds["kernel"], *files.values(), *(() if pty else (serial_fd,))):
             os.close(fd)
         vmm = RunningVmm(process, qmp_path, serial_path, master, log_path)
         running.append((vmm, [master] if pty else []))

@@ -125,10 +125,9 @@ class VhostUserDevice:
         )
         self._connection.start_ring(ring.index, layout.size, ring.base, addresses, ring.kick_fd, ring.call_fd)
         self._rings[ring.index] = ring
-        if ring.base:
-            # What the driver asked for, and what was completed, while nobody listened.
-            os.eventfd_write(ring.kick_fd, 1)
-            os.eventfd_write(ring.call_fd, 1)
+        # What the driver asked for, and what was completed, while nobody listened.
+        os.eventfd_write(ring.kick_fd, 1)
+        os.eventfd_write(ring.call_fd, 1)
 
     def stop_queue(self, index: int) -> int:
         ring = self._rings.pop(index)
