@@ -1,10 +1,12 @@
 """A domain's <cpu> on this host: the daemon asks before the start, the VMM builds the processor."""
 
+from dataclasses import replace
 from typing import Final
 
 from kvmctl.backends.descriptors import Unsupported
 from kvmctl.domain import Domain
-from kvmctl.host.cpumodel import Choice, CpuError, HostCpu, Wish, choose
+from kvmctl.domain.model.cpu import CpuFeature
+from kvmctl.host.cpumodel import Choice, CpuError, HostCpu, Wish, choose, described
 
 _DEFAULT: Final = "host-passthrough"
 
@@ -32,3 +34,23 @@ def choice_of(domain: Domain, host: HostCpu) -> Choice:
         return choose(wish_of(domain), host)
     except CpuError as error:
         raise Unsupported(f"the guest's CPU cannot be had here: {error}") from error
+
+
+def with_named_model(domain: Domain, host: HostCpu) -> Domain:
+    """A host-model processor as what it is here: a model by name, and the features beyond or without it."""
+    cpu = domain.cpu
+    if cpu is None or cpu.mode != "host-model":
+        return domain
+    name, policies = described(choice_of(domain, host), host)
+    features = tuple(CpuFeature(policy=policy, name=feature) for feature, policy in policies.items())
+    named = replace(
+        cpu,
+        mode="custom",
+        match="exact",
+        check="partial",
+        model=name,
+        fallback="forbid",
+        vendor=host.vendor,
+        features=features,
+    )
+    return replace(domain, cpu=named)

@@ -8,7 +8,8 @@ from lxml import etree
 from kvmctl.domain import MOST_VCPUS
 from kvmctl.driver.emulator import emulator_path
 from kvmctl.driver.errors import system_failure
-from kvmctl.host import cpu, kvm
+from kvmctl.host import cpu, hugepages, kvm
+from kvmctl.host.cpumodel import OURS, contained
 
 MACHINE = "pc"
 MACHINES = ("pc", "microvm", "kvmctl")
@@ -50,6 +51,7 @@ def _host(host: etree._Element) -> None:
     topology = cpu.topology()
     element = etree.SubElement(host, "cpu")
     _text(element, "arch", cpu.arch())
+    features = _model(element)
     if model.vendor:
         vendors = {"GenuineIntel": "Intel", "AuthenticAMD": "AMD", "HygonGenuine": "Hygon"}
         _text(element, "vendor", vendors.get(model.vendor, model.vendor))
@@ -63,7 +65,10 @@ def _host(host: etree._Element) -> None:
         cores=str(topology.cores_per_socket),
         threads=str(topology.threads_per_core),
     )
-    etree.SubElement(element, "pages", unit="KiB", size=str(_PAGE_KIB))
+    for name in features:
+        etree.SubElement(element, "feature", name=name)
+    for size in (_PAGE_KIB, *sorted(size // 1024 for size in hugepages.pools())):
+        etree.SubElement(element, "pages", unit="KiB", size=str(size))
     etree.SubElement(host, "power_management")
     etree.SubElement(host, "iommu", support="yes" if any(Path("/sys/class/iommu").glob("*")) else "no")
     cells = etree.SubElement(etree.SubElement(host, "topology"), "cells", num=str(len(topology.nodes)))
@@ -81,6 +86,17 @@ def _host(host: etree._Element) -> None:
                 core_id=str(processor.core),
                 siblings=processor.siblings,
             )
+
+
+def _model(element: etree._Element) -> list[str]:
+    """The named model of the host's processor; what it has beyond that, as far as KVM can be asked."""
+    try:
+        host = kvm.host_cpu()
+    except OSError:
+        return []
+    model = contained(host)
+    _text(element, "model", model.name)
+    return sorted(host.features - OURS - model.features)
 
 
 def _host_uuid() -> str | None:

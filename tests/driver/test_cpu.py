@@ -23,6 +23,19 @@ def test_modes(daemon: SessionDaemon, mode: str) -> None:
     assert daemon.virsh("domstate", "processor").stdout.strip() == "running"
 
 
+def test_a_running_guest_tells_what_its_host_model_is(daemon: SessionDaemon) -> None:
+    daemon.virsh("define", daemon.write("model.xml", monitor_xml("model", extra="<cpu mode='host-model'/>")))
+    assert "<cpu mode='host-model'" in daemon.virsh("dumpxml", "model").stdout
+    named = daemon.virsh("dumpxml", "model", "--update-cpu").stdout
+    daemon.virsh("start", "model")
+    live = daemon.virsh("dumpxml", "model").stdout
+    for text in (named, live):
+        assert "<cpu mode='custom' match='exact' check='partial'>" in text
+        assert "<model fallback='forbid'>" in text
+    assert "<cpu mode='host-model'" in daemon.virsh("dumpxml", "model", "--inactive").stdout
+    assert "yes" not in daemon.virsh("dominfo", "model").stdout.split("Persistent")[0]
+
+
 def test_a_named_model_with_a_topology(daemon: SessionDaemon) -> None:
     cpu = "<cpu mode='custom'><model>kvm64</model><topology sockets='2' cores='1' threads='2'/></cpu>"
     daemon.virsh(*_create(daemon, cpu, vcpus=4))

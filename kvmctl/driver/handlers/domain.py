@@ -1,6 +1,9 @@
 """virDomain: what there is to know about one."""
 
 import kvmctl.domain
+from kvmctl.backends import BackendError
+from kvmctl.backends.cpu import with_named_model
+from kvmctl.domain import Domain
 from kvmctl.driver.constants import XmlFlags
 from kvmctl.driver.domain import DomainObject
 from kvmctl.driver.driver import Driver
@@ -9,6 +12,7 @@ from kvmctl.driver.handlers.table import Table
 from kvmctl.driver.rpc import Connection, ErrorCode, Procedure, types
 from kvmctl.driver.vcpus import current_vcpus
 from kvmctl.driver.vmprocess import cpu_times
+from kvmctl.host import kvm
 
 table = Table()
 
@@ -75,9 +79,19 @@ async def domain_get_xml_desc(
     if connection.readonly and flags & (XmlFlags.SECURE | XmlFlags.MIGRATABLE):
         raise failure(ErrorCode.OPERATION_DENIED, "virDomainGetXMLDesc with secure flag")
     domain = driver.find(args.dom)
-    if domain.active and XmlFlags.INACTIVE not in flags:
-        return types.DomainGetXmlDescRet(xml=kvmctl.domain.format(domain.definition, live=True))
-    return types.DomainGetXmlDescRet(xml=kvmctl.domain.format(domain.inactive_definition))
+    live = domain.active and XmlFlags.INACTIVE not in flags
+    definition = domain.definition if live else domain.inactive_definition
+    if live or XmlFlags.UPDATE_CPU in flags:
+        definition = _with_named_cpu(definition)
+    return types.DomainGetXmlDescRet(xml=kvmctl.domain.format(definition, live=live))
+
+
+def _with_named_cpu(definition: Domain) -> Domain:
+    """As it is on this host, where that can be told."""
+    try:
+        return with_named_model(definition, kvm.host_cpu())
+    except (BackendError, OSError):
+        return definition
 
 
 @table.answers(Procedure.DOMAIN_IS_ACTIVE)

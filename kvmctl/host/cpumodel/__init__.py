@@ -1,6 +1,16 @@
 """Processor models by name, and what of them this host can give to a guest."""
 
-from kvmctl.host.cpumodel.choice import Choice, CpuError, HostCpu, Wish, choose, closest, described
+from kvmctl.host.cpumodel.choice import (
+    OURS,
+    Choice,
+    CpuError,
+    HostCpu,
+    Wish,
+    choose,
+    closest,
+    contained,
+    described,
+)
 from kvmctl.host.cpumodel.cpuid import CpuidEntry
 from kvmctl.host.cpumodel.features import FEATURE_MSRS, FEATURES, NOT_MIGRATABLE
 from kvmctl.host.cpumodel.guest import guest_entries, guest_msrs
@@ -11,6 +21,7 @@ __all__ = [
     "FEATURE_MSRS",
     "MODELS",
     "NOT_MIGRATABLE",
+    "OURS",
     "VENDORS",
     "Choice",
     "CpuError",
@@ -20,6 +31,7 @@ __all__ = [
     "Wish",
     "choose",
     "closest",
+    "contained",
     "described",
     "guest_entries",
     "guest_msrs",

@@ -180,6 +180,18 @@ def closest(host: HostCpu) -> Model:
     return min(candidates, key=distance)
 
 
+def contained(host: HostCpu) -> Model:
+    """The named model that tells most of the host and claims nothing that it lacks."""
+    candidates = [
+        model
+        for model in MODELS.values()
+        if model.found
+        and model.vendor in (None, host.vendor)
+        and model.features - _WHERE_OFFERED <= host.features
+    ]
+    return max(candidates, key=lambda model: len(model.features & host.features), default=MODELS["486"])
+
+
 def described(choice: Choice, host: HostCpu) -> tuple[str, dict[str, str]]:
     """A choice as a named model, and the features that go beyond it (require) or that it lacks (disable)."""
     model = choice.model or closest(host)
