@@ -1,4 +1,4 @@
-/* Writes and reads back the whole first disk, checks every byte, and measures the rate.
+/* Writes and reads back the whole first disk over all its queues, checks every byte, and measures the rate.
  *
  * The disk comes with the pattern of round 0; it is left with the pattern of round 1. Both are functions of
  * the sector and the place in it, which the host computes as well.
@@ -6,34 +6,41 @@
 #include "virtio.h"
 
 enum { IN = 0, OUT = 1, FLUSH = 4, GET_ID = 8 };
+enum { F_FLUSH = 1 << 9, F_MQ = 1 << 12 };
+#define QUEUES 4
 #define CHUNK 65536
 #define BATCH (QUEUE_SIZE / 3)
 
 struct request { u32 type, reserved; u64 sector; };
 
-static struct queue queue __attribute__((aligned(4096)));
+static struct queue queues[QUEUES] __attribute__((aligned(4096)));
+static int used_queues = 1;
 static struct request headers[BATCH];
 static volatile u8 results[BATCH];
 static u64 buffers[BATCH][CHUNK / 8] __attribute__((aligned(4096)));
 
 static void request(int slot, u32 type, u64 sector, void *data, u32 length)
 {
-    struct descriptor *chain = &queue.table[3 * slot];
+    struct queue *queue = &queues[slot % used_queues];
+    u16 head = 3 * (slot / used_queues);
+    struct descriptor *chain = &queue->table[head];
     headers[slot].type = type;
     headers[slot].sector = sector;
     results[slot] = 255;
-    chain[0] = (struct descriptor){(u64)&headers[slot], sizeof(struct request), NEXT, 3 * slot + 1};
-    chain[1] = (struct descriptor){(u64)data, length, NEXT | (type == OUT ? 0 : WRITE), 3 * slot + 2};
+    chain[0] = (struct descriptor){(u64)&headers[slot], sizeof(struct request), NEXT, head + 1};
+    chain[1] = (struct descriptor){(u64)data, length, NEXT | (type == OUT ? 0 : WRITE), head + 2};
     chain[2] = (struct descriptor){(u64)&results[slot], 1, WRITE, 0};
     if (!length)
-        chain[0].next = 3 * slot + 2;
-    offer(&queue, 3 * slot);
+        chain[0].next = head + 2;
+    offer(queue, head);
 }
 
 static void complete(int count)
 {
-    notify(&queue, 0);
-    wait_used(&queue, count);
+    for (int index = 0; index < used_queues && index < count; index++)
+        notify(&queues[index], index);
+    for (int index = 0; index < used_queues; index++)
+        wait_used(&queues[index], (count + used_queues - 1 - index) / used_queues);
     for (int slot = 0; slot < count; slot++)
         if (results[slot])
             fail("request refused");
@@ -79,8 +86,13 @@ void _start(void)
     struct device device = {0};
     if (!find_device(2, &device))
         fail("no block device");
-    negotiate(&device, 1u << 9);
-    set_up_queue(&device, 0, &queue);
+    write32(device.common, 0);
+    u32 offered = read32(device.common + 4);
+    negotiate(&device, F_FLUSH | (offered & F_MQ));
+    if (offered & F_MQ)
+        used_queues = read8(device.config + 34) < QUEUES ? read8(device.config + 34) : QUEUES;
+    for (int index = 0; index < used_queues; index++)
+        set_up_queue(&device, index, &queues[index]);
     write8(device.common + 20, 15);
     u64 sectors = read32(device.config) | (u64)read32(device.config + 4) << 32;
     u64 chunks = sectors / (CHUNK / 512);
@@ -89,6 +101,8 @@ void _start(void)
     complete(1);
     print("serial ");
     print((char *)buffers[0]);
+    print("\nqueues ");
+    print_number(used_queues);
     print("\n");
 
     pass(IN, chunks, 0, 1);
@@ -117,8 +131,8 @@ void _start(void)
     print(" cycles\n");
 
     request(0, IN, sectors, buffers[0], 512);
-    notify(&queue, 0);
-    wait_used(&queue, 1);
+    notify(&queues[0], 0);
+    wait_used(&queues[0], 1);
     if (results[0] != 1)
         fail("a read beyond the end");
     print("PASS\n");

@@ -28,14 +28,21 @@ def cycles_a_second() -> float:
     return max(float(mhz) for mhz in re.findall(r"cpu MHz\s*: ([0-9.]+)", text)) * 1e6
 
 
-def test_every_byte(tmp_path: Path, run_flat: FlatGuest) -> None:
+@pytest.mark.parametrize(
+    ("driver", "queues"),
+    [("", 1), ("queues='4'", 4), ("cache='none'", 1), ("cache='directsync' queues='2'", 2)],
+)
+def test_every_byte(tmp_path: Path, run_flat: FlatGuest, driver: str, queues: int) -> None:
     image = tmp_path / "disk.img"
     image.write_bytes(pattern(0))
-    disk = f"<disk type='file'><source file='{image}'/><target dev='vda'/><serial>A-serial_1</serial></disk>"
+    disk = (
+        f"<disk type='file'><driver name='qemu' type='raw' {driver}/><source file='{image}'/>"
+        "<target dev='vda'/><serial>A-serial_1</serial></disk>"
+    )
     started = time.monotonic()
     output = run_flat("block", disk)
     assert "PASS" in output, output
-    assert "serial A-serial_1\n" in output
+    assert f"serial A-serial_1\nqueues {queues}\n" in output
     assert image.read_bytes() == pattern(1)
     read = re.search(r"read (\d+) bytes in (\d+) cycles", output)
     single = re.search(r"1000 single sectors in (\d+) cycles", output)
