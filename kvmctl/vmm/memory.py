@@ -169,8 +169,10 @@ class GuestMemory:
         backing = self._backing
         # A core dump of the VMM is about the VMM: the guest's RAM stays out of it.
         self._map.madvise(mmap.MADV_DONTDUMP)
-        if backing.mergeable and not backing.shared and backing.page_size is None:
-            self._advise_merging()
+        if not backing.shared and backing.page_size is None:
+            self._advise(mmap.MADV_HUGEPAGE, "have transparent huge pages in")
+            if backing.mergeable:
+                self._advise(mmap.MADV_MERGEABLE, "let KSM merge")
         for policy in backing.policies:
             try:
                 numa.bind(self.host_address + policy.offset, policy.size, policy.mode, policy.nodes)
@@ -184,12 +186,12 @@ class GuestMemory:
         if backing.locked:
             self._lock()
 
-    def _advise_merging(self) -> None:
+    def _advise(self, advice: int, purpose: str) -> None:
         try:
-            self._map.madvise(mmap.MADV_MERGEABLE)
+            self._map.madvise(advice)
         except OSError as error:
-            if error.errno != errno.EINVAL:  # a kernel without KSM
-                raise GuestMemoryError(f"cannot let KSM merge guest memory: {error.strerror}") from error
+            if error.errno != errno.EINVAL:  # a kernel without it
+                raise GuestMemoryError(f"cannot {purpose} guest memory: {error.strerror}") from error
 
     def _allocate(self, threads: int) -> None:
         """Touch every page, in chunks that the threads share out among themselves."""

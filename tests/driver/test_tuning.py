@@ -93,6 +93,20 @@ def test_schedulers(daemon: SessionDaemon) -> None:
     assert set(policies.values()) == {os.SCHED_IDLE}
 
 
+def test_realtime(daemon: SessionDaemon) -> None:
+    try:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+        policy = os.sched_getscheduler(0)
+        os.sched_setscheduler(0, os.SCHED_RR, os.sched_param(1))
+        os.sched_setscheduler(0, policy, os.sched_param(0))
+    except PermissionError:
+        pytest.skip("real-time scheduling is not permitted here")
+    pid = _start(daemon, "real", "<cputune><vcpusched vcpus='0' scheduler='rr' priority='3'/></cputune>", 1)
+    (thread,) = (number for number, name in affinity.threads(pid).items() if name == "CPU 0/KVM")
+    assert os.sched_getscheduler(thread) == os.SCHED_RR
+    assert os.sched_getparam(thread).sched_priority == 3
+
+
 def test_processor_time(daemon: SessionDaemon) -> None:
     hierarchy = _needs("cpu")
     pid = _start(
@@ -143,6 +157,8 @@ def test_memory_counts_from_the_start(daemon: SessionDaemon) -> None:
     assert int((directory / limit).read_text()) == 256 << 20
     assert int((directory / used).read_text()) > 1 << 20
     assert "hard_limit     : 262144" in daemon.virsh("memtune", "bounded").stdout
+    daemon.virsh("destroy", "bounded")
+    assert not directory.exists()
 
 
 def test_without_limits_a_session_has_no_groups(daemon: SessionDaemon) -> None:

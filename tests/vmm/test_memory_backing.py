@@ -76,6 +76,12 @@ def test_private_memory_has_no_descriptor_to_share() -> None:
         assert os.pread(memory.fd, 4, 0) == b"seen"
 
 
+def test_transparent_huge_pages_are_for_private_memory() -> None:
+    for backing, wanted in ((PRIVATE, True), (Backing(), False)):
+        with mapped(4 * MIB, backing) as memory:
+            assert ("hg" in _smaps(memory)["VmFlags"].split()) == wanted
+
+
 def test_all_at_once() -> None:
     with mapped(16 * MIB, Backing(shared=False, allocation_threads=3)) as memory:
         assert _kib(memory, "Rss") == 16 << 10
