@@ -2,18 +2,20 @@
 
 import argparse
 import asyncio
-import contextlib
 import fcntl
 import logging
 import os
 import signal
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kvmctl import __version__
+from kvmctl.driver.config import Config, ConfigError, load
 from kvmctl.driver.driver import Driver
 from kvmctl.driver.handlers import all_handlers
+from kvmctl.driver.logs import set_up
 from kvmctl.driver.paths import Paths
 from kvmctl.driver.rpc import Connection, Server
 from kvmctl.driver.sockets import Listener, open_listeners
@@ -24,11 +26,15 @@ log = logging.getLogger("kvmctl.driver")
 class Daemon:
     """One daemon from its sockets to its end."""
 
-    def __init__(self, paths: Paths, timeout: float) -> None:
-        self._timeout = timeout
+    def __init__(self, paths: Paths, options: "Options") -> None:
+        self._options = options
+        self._timeout = options.timeout
         self._driver = Driver(paths)
         self._server = Server(
-            all_handlers(self._driver), on_connect=self._connected, on_disconnect=self._disconnected
+            all_handlers(self._driver),
+            limits=options.load(paths).limits,
+            on_connect=self._connected,
+            on_disconnect=self._disconnected,
         )
         self._stop = asyncio.Event()
         self._farewells: set[asyncio.Task[None]] = set()
@@ -67,7 +73,14 @@ class Daemon:
         farewell.add_done_callback(self._farewells.discard)
 
     def _reload(self) -> None:
-        log.info("reading the definitions again")
+        """What concerns new clients and the log; the sockets stay as they are."""
+        log.info("reading the configuration and the definitions again")
+        try:
+            config = self._options.load(self._driver.paths)
+            set_up(config, self._driver.paths, to_file=self._options.background)
+            self._server.limits = config.limits
+        except (ConfigError, OSError) as error:
+            log.error("%s", error)
         self._driver.reload()
 
     async def _stop_when_idle(self) -> None:
@@ -82,6 +95,21 @@ class Daemon:
                 self._stop.set()
                 return
             await asyncio.sleep(min(1.0, self._timeout / 10))
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says."""
+
+    timeout: float
+    background: bool
+    verbose: bool
+    config: Path | None
+
+    def load(self, paths: Paths) -> Config:
+        """The configuration as it is now; --verbose goes before its level."""
+        config = load(self.config or paths.config, required=self.config is not None)
+        return replace(config, log_level=1) if self.verbose else config
 
 
 class Readiness:
@@ -118,25 +146,6 @@ def lock_pid_file(path: Path) -> int | None:
     return descriptor
 
 
-def set_up_logging(paths: Paths, verbose: bool, *, to_file: bool) -> None:
-    """Everything goes to stderr, and to the daemon's log file unless stderr is that file already."""
-    handlers: list[logging.Handler] = [logging.StreamHandler()]
-    with contextlib.suppress(OSError):
-        paths.daemon_log.parent.mkdir(parents=True, exist_ok=True)
-        file = logging.FileHandler(paths.daemon_log)
-        if os.path.samestat(paths.daemon_log.stat(), os.fstat(sys.stderr.fileno())):
-            file.close()
-        elif to_file:
-            handlers = [file]
-        else:
-            handlers.append(file)
-    logging.basicConfig(
-        level=logging.DEBUG if verbose else logging.INFO,
-        format="%(asctime)s %(levelname)s %(name)s: %(message)s",
-        handlers=handlers,
-    )
-
-
 def daemonize() -> Readiness:
     """Go to the background; the command returns when the daemon answers or has failed (daemon(7), "SysV
     Daemons")."""
@@ -166,6 +175,9 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         help="end when there was no client and no guest for so long",
     )
     parser.add_argument("-d", "--daemon", action="store_true", help="run in the background")
+    parser.add_argument(
+        "-f", "--config", type=Path, metavar="FILE", help="the configuration, in place of virtkvmctld.conf(5)"
+    )
     parser.add_argument("-v", "--verbose", action="store_true", help="log what happens in detail")
     parser.add_argument(
         "--session",
@@ -177,26 +189,29 @@ def parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    options = parse_arguments(arguments)
-    session = options.session or os.geteuid() != 0
+    parsed = parse_arguments(arguments)
+    session = parsed.session or os.geteuid() != 0
     paths = Paths.for_session() if session else Paths.system()
+    config_file = parsed.config.absolute() if parsed.config is not None else None
+    options = Options(parsed.timeout, parsed.daemon, parsed.verbose, config_file)
     os.umask(0o022)
     ready = Readiness()
     try:
+        config = options.load(paths)
         paths.create()
-        if options.daemon:
+        if options.background:
             ready = daemonize()
-        set_up_logging(paths, options.verbose, to_file=options.daemon)
+        set_up(config, paths, to_file=options.background)
         lock = lock_pid_file(paths.pid_file)
         if lock is None:
             log.error("another virtkvmctld already runs (%s is locked)", paths.pid_file)
             return 1
-        listeners = open_listeners(paths)
-    except OSError as error:
+        listeners = open_listeners(paths, config)
+    except (ConfigError, OSError) as error:
         print(f"virtkvmctld: {error}", file=sys.stderr)
         return 1
     try:
-        asyncio.run(_run(paths, options.timeout, listeners, ready))
+        asyncio.run(_run(paths, options, listeners, ready))
     finally:
         for listener in listeners:
             listener.close()
@@ -205,8 +220,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-async def _run(paths: Paths, timeout: float, listeners: Sequence[Listener], ready: Readiness) -> None:
-    await Daemon(paths, timeout).run(listeners, ready)
+async def _run(paths: Paths, options: Options, listeners: Sequence[Listener], ready: Readiness) -> None:
+    await Daemon(paths, options).run(listeners, ready)
 
 
 if __name__ == "__main__":

@@ -25,6 +25,7 @@ class Paths:
     log: Path
     cache: Path
     daemon_log: Path
+    config: Path
     session: bool
 
     @classmethod
@@ -39,6 +40,7 @@ class Paths:
             log=Path("/var/log/libvirt") / DRIVER,
             cache=Path("/var/cache/libvirt") / DRIVER,
             daemon_log=Path("/var/log/libvirt/virtkvmctld.log"),
+            config=Path("/etc/libvirt/virtkvmctld.conf"),
             session=False,
         )
 
@@ -68,6 +70,7 @@ class Paths:
             log=cache / "libvirt" / DRIVER / "log",
             cache=cache / "libvirt" / DRIVER / "cache",
             daemon_log=cache / "libvirt" / "virtkvmctld.log",
+            config=config / "libvirt" / "virtkvmctld.conf",
             session=True,
         )
 

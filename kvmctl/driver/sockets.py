@@ -1,5 +1,6 @@
 """The daemon's listening sockets: its own, or those that systemd opened for it."""
 
+import grp
 import os
 import socket
 import stat
@@ -7,6 +8,7 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from kvmctl.driver.config import Config
 from kvmctl.driver.paths import Paths
 
 _FIRST_PASSED = 3  # SD_LISTEN_FDS_START, sd_listen_fds(3)
@@ -25,13 +27,15 @@ class Listener:
             self.path.unlink(missing_ok=True)
 
 
-def _bind(path: Path, mode: int) -> socket.socket:
+def _bind(path: Path, mode: int, group: int | None) -> socket.socket:
     """The caller holds the daemon's lock, so a socket file that is there already belongs to nobody."""
     path.unlink(missing_ok=True)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     previous = os.umask(~mode & 0o777)
     try:
         listener.bind(str(path))
+        if group is not None:
+            os.chown(path, -1, group)
     except OSError as error:
         listener.close()
         raise OSError(error.errno, error.strerror or str(error), str(path)) from error
@@ -59,12 +63,31 @@ def _passed(environment: MutableMapping[str, str]) -> list[Listener]:
     return found
 
 
-def open_listeners(paths: Paths, environment: MutableMapping[str, str] = os.environ) -> list[Listener]:
-    """As libvirt has it: the main socket is its owner's, the read-only one of the system is for everybody."""
+def open_listeners(
+    paths: Paths, config: Config, environment: MutableMapping[str, str] = os.environ
+) -> list[Listener]:
+    """As libvirt has it: the main socket is its owner's, the read-only one of the system is for everybody.
+
+    Group and permissions are those of the configuration, of a user's daemon the user's alone.
+    """
     passed = _passed(environment)
     if passed:
         return passed
-    listeners = [Listener(_bind(paths.socket, 0o700), False, paths.socket)]
-    mode = 0o700 if paths.session else 0o777
-    listeners.append(Listener(_bind(paths.socket_readonly, mode), True, paths.socket_readonly))
-    return listeners
+    group = None
+    modes = [0o700, 0o700]
+    if not paths.session:
+        modes = [int(config.unix_sock_rw_perms, 8), int(config.unix_sock_ro_perms, 8)]
+        group = _group(config.unix_sock_group)
+    return [
+        Listener(_bind(paths.socket, modes[0], group), False, paths.socket),
+        Listener(_bind(paths.socket_readonly, modes[1], group), True, paths.socket_readonly),
+    ]
+
+
+def _group(name: str | None) -> int | None:
+    if name is None:
+        return None
+    try:
+        return grp.getgrnam(name).gr_gid
+    except KeyError:
+        raise OSError(f"unix_sock_group: there is no group '{name}'") from None

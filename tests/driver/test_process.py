@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from kvmctl.driver import sockets
+from kvmctl.driver.config import Config
 from kvmctl.driver.monitor import Monitor, MonitorClosed, listen
 from kvmctl.driver.paths import Paths
 from kvmctl.driver.vmprocess import ProcessIdentity, VmProcess, cpu_times, resident_size, thread_cpu
@@ -115,8 +116,10 @@ def test_socket_activation(directory: Path) -> None:
     """systemd passes the sockets from descriptor 3 on; ours are found by name, others left out."""
     script = (
         "import os, sys; os.environ['LISTEN_PID'] = str(os.getpid());"
+        "from kvmctl.driver.config import Config;"
         "from kvmctl.driver.sockets import open_listeners; from kvmctl.driver.paths import Paths;"
-        "print([(l.socket.getsockname()[-9:], l.readonly, l.path) for l in open_listeners(Paths.system())])"
+        "found = open_listeners(Paths.system(), Config());"
+        "print([(l.socket.getsockname()[-9:], l.readonly, l.path) for l in found])"
     )
     listeners = []
     for name in ("x-sock", "x-sock-ro"):
@@ -142,4 +145,4 @@ def test_a_path_too_long_for_a_socket(directory: Path) -> None:
     paths = Paths.for_session({"HOME": str(deep), "XDG_RUNTIME_DIR": str(deep)})
     paths.create()
     with pytest.raises(OSError, match="too long"):
-        sockets.open_listeners(paths)
+        sockets.open_listeners(paths, Config())

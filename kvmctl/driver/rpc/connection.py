@@ -8,7 +8,7 @@ import itertools
 import logging
 import socket
 import struct
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -88,7 +88,9 @@ class Connection:
         writer: asyncio.StreamWriter,
         *,
         readonly: bool,
+        on_open: Callable[[], None] = lambda: None,
     ) -> None:
+        self._on_open = on_open
         self.id = next(_ids)
         self.readonly = readonly
         self.opened = False
@@ -121,7 +123,7 @@ class Connection:
 
     def start_keepalive(self) -> None:
         """The client understands keepalive messages: from now on it has to answer them."""
-        if self._watcher is None:
+        if self._watcher is None and self._limits.keepalive.interval > 0:
             self._watcher = asyncio.create_task(self._watch(), name=f"keepalive of client {self.id}")
 
     def close_after_reply(self) -> None:
@@ -238,6 +240,7 @@ class Connection:
                 result = await handler(self, arguments)
             if procedure is Procedure.CONNECT_OPEN:
                 self.opened = True
+                self._on_open()
                 self.readonly |= bool(arguments.flags & _VIR_CONNECT_RO)
             reply = _result(procedure, result)
         except VirError as error:

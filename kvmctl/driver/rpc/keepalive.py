@@ -28,7 +28,10 @@ PONG = _message(KEEPALIVE_PONG)
 
 @dataclass(frozen=True, slots=True)
 class KeepaliveSettings:
-    """After ``interval`` seconds of silence a ping, and the end after ``count`` pings without any answer."""
+    """After ``interval`` seconds of silence a ping, and the end after ``count`` pings without any answer.
+
+    No interval of 0 or less: clients are never asked.
+    """
 
     interval: float = 5.0
     count: int = 5

@@ -22,9 +22,13 @@ Handlers = Mapping[Procedure, Handler]
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """libvirtd's defaults, except that a client may have more calls pending."""
+    """libvirtd's defaults, except that a client may have more calls pending.
+
+    ``anonymous`` is how many may be connected without having opened; 0 for any number.
+    """
 
     clients: int = 5000
+    anonymous: int = 20
     pending_calls: int = 20
     event_backlog: int = 16 * 1024 * 1024
     keepalive: KeepaliveSettings = field(default_factory=KeepaliveSettings)
@@ -60,7 +64,7 @@ class Server:
         listening.setblocking(False)
         loop = asyncio.get_running_loop()
         while True:
-            while len(self.connections) >= self.limits.clients:
+            while self._full():
                 self._room.clear()
                 await self._room.wait()
             try:
@@ -71,13 +75,20 @@ class Server:
                 await asyncio.sleep(0.5)
                 continue
             reader, writer = await asyncio.open_unix_connection(sock=accepted)
-            connection = Connection(self.handlers, self.limits, reader, writer, readonly=readonly)
+            connection = Connection(
+                self.handlers, self.limits, reader, writer, readonly=readonly, on_open=self._room.set
+            )
             self.connections.add(connection)
             if self._on_connect:
                 self._on_connect(connection)
             task = asyncio.create_task(self._run(connection), name=f"client {connection.id}")
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    def _full(self) -> bool:
+        anonymous = sum(not connection.opened for connection in self.connections)
+        limits = self.limits
+        return len(self.connections) >= limits.clients or 0 < limits.anonymous <= anonymous
 
     async def _run(self, connection: Connection) -> None:
         try:
