@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import struct
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Final, Protocol
 
 from kvmctl.vmm.bus.pci import COMMAND, STATUS, PciFunction, Watcher
@@ -26,6 +27,20 @@ class Vector(Protocol):
 
     def route(self, address: int, data: int) -> None: ...
     def signal(self) -> None: ...
+    def wire(self, fd: int) -> None:
+        """Send the message whenever that eventfd is written, too; raises KvmError."""
+
+    def unwire(self, fd: int) -> None: ...
+
+
+@dataclass(slots=True)
+class Wire:
+    """An eventfd and who watches it: `relay` says whether its signals are to be passed on by hand."""
+
+    fd: int
+    relay: Callable[[bool], None]
+    number: int = 0
+    connected: bool = False
 
 
 class Msix:
@@ -41,6 +56,7 @@ class Msix:
         self._table = bytearray(ENTRY_SIZE * len(vectors))
         self._pending: set[int] = set()
         self._live = [False] * len(vectors)
+        self._wires: dict[int, Wire] = {}
         self._complained = False
         self.table = _Table(self)
         self.pba = _PendingBits(self)
@@ -64,7 +80,8 @@ class Msix:
         with self._lock:
             self._table[:] = _ENTRY.pack(0, 0, _MASKED) * len(self._vectors)
             self._pending.clear()
-            self._live = [False] * len(self._vectors)
+            for number in range(len(self._vectors)):
+                self._set_live(number, False)
 
     def signal(self, number: int) -> None:
         """Send the message, or keep it pending while it is masked or the function may not access memory."""
@@ -87,8 +104,8 @@ class Msix:
 
     def _refresh_one(self, number: int, deliver: bool) -> None:
         address, data, vector_control = _ENTRY.unpack_from(self._table, ENTRY_SIZE * number)
-        self._live[number] = False
         if not deliver or vector_control & _MASKED:
+            self._set_live(number, False)
             return
         try:
             self._vectors[number].route(address, data)
@@ -96,11 +113,47 @@ class Msix:
             if not self._complained:
                 self._complained = True
                 log.warning("the guest's interrupt message %#x to %#x is refused: %s", data, address, error)
+            self._set_live(number, False)
             return
-        self._live[number] = True
+        self._set_live(number, True)
         if number in self._pending:
             self._pending.discard(number)
             self._vectors[number].signal()
+
+    # eventfds of others that are to send messages without us
+
+    def wire(self, wire: Wire, number: int) -> None:
+        with self._lock:
+            self._wires[wire.fd] = wire
+            wire.number = number
+            self._connect(wire, self._live[number])
+
+    def unwire(self, fd: int) -> None:
+        with self._lock:
+            wire = self._wires.pop(fd, None)
+            if wire is not None:
+                self._connect(wire, False)
+
+    def _set_live(self, number: int, live: bool) -> None:
+        if live != self._live[number]:
+            self._live[number] = live
+            for wire in self._wires.values():
+                if wire.number == number:
+                    self._connect(wire, live)
+
+    def _connect(self, wire: Wire, live: bool) -> None:
+        if live == wire.connected:
+            return
+        try:
+            if live:
+                self._vectors[wire.number].wire(wire.fd)
+            else:
+                self._vectors[wire.number].unwire(wire.fd)
+        except KvmError as error:
+            log.warning("an interrupt takes the longer way: %s", error)
+            return
+        wire.connected = live
+        wire.relay(not live)
 
     # the guest's side
 

@@ -39,6 +39,9 @@ class MsiRouter:
     def attach(self, fd: int, gsi: int) -> None:
         self._vm.irqfd(fd, gsi)
 
+    def detach(self, fd: int, gsi: int) -> None:
+        self._vm.irqfd(fd, gsi, assign=False)
+
 
 class MsiVector:
     """One interrupt message; `fd` may be handed to anything that is to raise it."""
@@ -57,3 +60,9 @@ class MsiVector:
 
     def signal(self) -> None:
         os.eventfd_write(self.fd, 1)
+
+    def wire(self, fd: int) -> None:
+        self._router.attach(fd, self._gsi)
+
+    def unwire(self, fd: int) -> None:
+        self._router.detach(fd, self._gsi)

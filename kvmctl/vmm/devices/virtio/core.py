@@ -6,8 +6,9 @@ import logging
 import os
 import threading
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, Protocol, runtime_checkable
 
+from kvmctl.vmm.bus.msix import Wire
 from kvmctl.vmm.devices.virtio.device import (
     F_EVENT_IDX,
     F_INDIRECT_DESC,
@@ -36,6 +37,14 @@ class Interrupts(Protocol):
 
     def queue_used(self, queue: int) -> None: ...
     def configuration_changed(self) -> None: ...
+
+
+@runtime_checkable
+class WiredInterrupts(Protocol):
+    """A transport that can have KVM take a back end's signals, without a thread of ours between."""
+
+    def wire(self, queue: int, wire: Wire) -> None: ...
+    def unwire(self, queue: int) -> None: ...
 
 
 @dataclass(slots=True)
@@ -148,11 +157,11 @@ class VirtioCore:
         """Returns when no thread touches guest memory."""
         if any(setup.worker is not None for setup in self.queues):
             self.device.stop()
-        for setup in self.queues:
+        for index, setup in enumerate(self.queues):
             worker, setup.worker = setup.worker, None
             try:
                 if isinstance(worker, ServedQueue):
-                    setup.base = worker.stop()
+                    setup.base = self._stop_served(index, worker)
                 elif worker is not None:
                     worker.stop()
             except DeviceFailed as error:
@@ -218,6 +227,16 @@ class VirtioCore:
             self.fail(f"queue {index}: {error}")
         else:
             setup.worker = worker
+            if isinstance(worker, ServedQueue) and isinstance(self._interrupts, WiredInterrupts):
+                self._interrupts.wire(index, Wire(worker.call_fd, worker.relay))
+
+    def _stop_served(self, index: int, worker: ServedQueue) -> int:
+        try:
+            return worker.stop()
+        finally:
+            if isinstance(self._interrupts, WiredInterrupts):
+                self._interrupts.unwire(index)
+            worker.close()
 
     def _worker(self, index: int, queue: SplitQueue, setup: QueueSetup) -> QueueWorker | ServedQueue:
         device = self.device

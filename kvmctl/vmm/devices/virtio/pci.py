@@ -10,7 +10,7 @@ from typing import Final
 
 from kvmctl.domain.model import Address
 from kvmctl.vmm.bus.io import AddressSpace
-from kvmctl.vmm.bus.msix import ENTRY_SIZE, Msix
+from kvmctl.vmm.bus.msix import ENTRY_SIZE, Msix, Wire
 from kvmctl.vmm.bus.pci import COMMAND, STATUS, Identity, PciBus, PciFunction, Watcher
 from kvmctl.vmm.devices.pciaddress import devfn_of
 from kvmctl.vmm.devices.platform import Platform
@@ -72,6 +72,7 @@ class VirtioPci:
         self._config_vector = NO_VECTOR
         self._queue_vectors = [NO_VECTOR] * len(self.core.queues)
         self._kicks_at: int | None = None
+        self._wires: dict[int, Wire] = {}
         self._common = FieldRegisters(self._common_fields())
         devfn = devfn_of(address, pci)
         identity = Identity(
@@ -255,9 +256,26 @@ class VirtioPci:
             NO_VECTOR if self._selection.queue is None else self._queue_vectors[self._selection.queue_index]
         )
 
+    def wire(self, queue: int, wire: Wire) -> None:
+        self._wires[queue] = wire
+        self._rewire(queue)
+
+    def unwire(self, queue: int) -> None:
+        wire = self._wires.pop(queue, None)
+        if wire is not None:
+            self._msix.unwire(wire.fd)
+
+    def _rewire(self, queue: int) -> None:
+        wire, vector = self._wires.get(queue), self._queue_vectors[queue]
+        if wire is not None:
+            self._msix.unwire(wire.fd)
+            if vector != NO_VECTOR:
+                self._msix.wire(wire, vector)
+
     def _set_queue_vector(self, value: int) -> None:
         if self._selection.queue is not None:
             self._queue_vectors[self._selection.queue_index] = self._vector(value)
+            self._rewire(self._selection.queue_index)
 
     def _set_status(self, value: int) -> None:
         self.core.set_status(value)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import select
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 
 from kvmctl.vmm.devices.virtio.device import BackendDevice, Ring
 from kvmctl.vmm.devices.virtio.queue import QueueLayout
@@ -23,8 +25,10 @@ class ServedQueue:
         interrupt: Callable[[], None],
     ) -> None:
         self._device = device
-        self._call_fd = os.eventfd(0, os.EFD_CLOEXEC)
-        self._ring = Ring(index, layout, base, kick_fd, self._call_fd)
+        self.call_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._wake_fd = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
+        self._relaying = True
+        self._ring = Ring(index, layout, base, kick_fd, self.call_fd)
         self._interrupt = interrupt
         self._stopping = False
         self._thread = threading.Thread(target=self._main, name=f"{device.name}/{index}", daemon=True)
@@ -35,6 +39,7 @@ class ServedQueue:
             self._device.start_queue(self._ring)
         except BaseException:
             self._end()
+            self.close()
             raise
 
     def stop(self) -> int:
@@ -44,13 +49,33 @@ class ServedQueue:
         finally:
             self._end()
 
+    def relay(self, wanted: bool) -> None:
+        """Whether the back end's signals are to be passed on here: KVM takes them where it can."""
+        self._relaying = wanted
+        os.eventfd_write(self._wake_fd, 1)
+
     def _end(self) -> None:
         self._stopping = True
-        os.eventfd_write(self._call_fd, 1)
+        os.eventfd_write(self._wake_fd, 1)
         self._thread.join()
-        os.close(self._call_fd)
+
+    def close(self) -> None:
+        """After the end, when nothing refers to its descriptors any more."""
+        os.close(self.call_fd)
+        os.close(self._wake_fd)
 
     def _main(self) -> None:
+        waiting = select.poll()
+        waiting.register(self._wake_fd, select.POLLIN)
         while not self._stopping:
-            os.eventfd_read(self._call_fd)
+            waiting.register(self.call_fd, select.POLLIN if self._relaying else 0)
+            ready = dict(waiting.poll())
+            if self._wake_fd in ready:
+                os.eventfd_read(self._wake_fd)
+            if ready.get(self.call_fd, 0) & select.POLLIN:
+                self._pass_on()
+
+    def _pass_on(self) -> None:
+        with suppress(BlockingIOError):  # KVM was faster
+            os.eventfd_read(self.call_fd)
             self._interrupt()
