@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from time import monotonic
 
 import libvirt
-from rich.console import Console
+from rich.console import Console, ConsoleDimensions
 
 from ..connection import Connection
 from ..console import run_console
@@ -49,9 +49,10 @@ class Top:
         self._due = True
         self._keyed = False
         self._closed = False
+        self._stale = True
+        """Whether the picture has to be drawn anew: libvirt's own work wakes the loop, too."""
 
     def run(self) -> None:
-        self._connection.registerCloseCallback(self._on_close, None)
         try:
             while not self._over:
                 with self._screen():
@@ -59,8 +60,6 @@ class Top:
                 if console_of is not None:
                     self._show_console(console_of)
         finally:
-            with suppress(libvirt.libvirtError):
-                self._connection.unregisterCloseCallback()
             os.close(self._input)
 
     def _on_close(self, connection: Connection, reason: int, opaque: object) -> None:
@@ -78,6 +77,8 @@ class Top:
             libvirt.virEventAddHandle(wake_read, readable, self._on_wake, None),
         ]
         self._timer = libvirt.virEventAddTimeout(0, self._on_tick, None)
+        # A connection has one such callback, which a console wants for itself.
+        self._connection.registerCloseCallback(self._on_close, None)
         try:
             with raw(self._input, output=True):
                 self._write(_ENTER)
@@ -86,6 +87,7 @@ class Top:
                 finally:
                     self._write(_LEAVE)
         finally:
+            self._connection.unregisterCloseCallback()
             libvirt.virEventRemoveTimeout(self._timer)
             for watch in watches:
                 libvirt.virEventRemoveHandle(watch)
@@ -103,6 +105,7 @@ class Top:
         self._keyed = True
 
     def _on_wake(self, watch: int, fd: int, events: int, opaque: object) -> None:
+        self._stale = True
         with suppress(BlockingIOError):
             os.read(fd, 64)
 
@@ -113,16 +116,18 @@ class Top:
             if self._closed:
                 raise Failure("the daemon has gone", "`kvmctl top` tries again.", Status.NO_CONNECTION)
             if self._keyed:
-                self._keyed = False
+                self._keyed, self._stale = False, True
                 for key in keys(os.read(self._input, 1024)):
                     guest = self._key(key)
                     if guest is not None:
                         return guest
             if self._due:
-                self._due = False
+                self._due, self._stale = False, True
                 self._refresh()
                 libvirt.virEventUpdateTimeout(self._timer, int(self._state.interval * 1000))
-            self._draw()
+            if self._stale:
+                self._stale = False
+                self._draw()
             if not self._over:
                 libvirt.virEventRunDefaultImpl()
         return None
@@ -151,11 +156,18 @@ class Top:
     def _draw(self) -> None:
         if self._state.message and monotonic() >= self._message_until:
             self._state.message = ""
-        width, height = self._console.size
+        width, height = self._size()
+        # Not rich's own idea of the size, which COLUMNS and LINES of the environment would fix.
+        self._console.size = ConsoleDimensions(width, height)
         with self._console.capture() as capture:
             self._console.print(Lines(screen(self._state, width, height)), end="")
         # In place: each line ends with an erasure of what was there before, so that nothing flickers.
-        self._write("\x1b[H" + capture.get().replace("\n", "\x1b[K\r\n") + "\x1b[K\x1b[J")
+        self._write("\x1b[H" + capture.get().replace("\n", "\x1b[K\n") + "\x1b[K\x1b[J")
+
+    def _size(self) -> tuple[int, int]:
+        """Columns and lines; a terminal that does not know is one of 80 by 24."""
+        columns, lines = os.get_terminal_size(self._input)
+        return columns or 80, lines or 24
 
     def _write(self, text: str) -> None:
         data = text.encode()
@@ -225,7 +237,7 @@ class Top:
             state.selected = guests[max(0, min(at + step, len(guests) - 1))].uuid
 
     def _page(self) -> int:
-        return max(1, self._console.size.height - 5)
+        return max(1, self._size()[1] - 5)
 
     def _open(self) -> None:
         guest = self._selected()
@@ -242,7 +254,7 @@ class Top:
     def _sort(self, step: int) -> None:
         state = self._state
         exits = any(guest.exits is not None for guest in state.guests)
-        names = [column.name for column in fitting(self._console.size.width, exits=exits)]
+        names = [column.name for column in fitting(self._size()[0], exits=exits)]
         at = names.index(state.sort) if state.sort in names else -1
         state.sort, state.reverse = names[(at + step) % len(names)], False
 

@@ -49,7 +49,7 @@ _CPU = Column("cpu", "CPU%", 6, lambda guest: _percent(guest.cpu), lambda guest:
 _STEAL = Column("steal", "STL%", 5, lambda guest: _percent(guest.steal), lambda guest: _number(guest.steal))
 _VCPUS = Column("vcpus", "VCP", 3, lambda guest: str(guest.vcpus or "-"), lambda guest: guest.vcpus or -1)
 _PSS = Column("pss", "PSS", 5, lambda guest: _size(guest.pss), lambda guest: _number(guest.pss))
-_MEMORY = Column("mem", "MEM", 5, lambda guest: _size(guest.memory), lambda guest: guest.memory)
+_MEMORY = Column("mem", "MEM", 5, lambda guest: _size(guest.memory or None), lambda guest: guest.memory)
 _EXITS = Column("exits", "EXIT/s", 6, lambda guest: _size(guest.exits), lambda guest: _number(guest.exits))
 _DISK = Column(
     "disk",

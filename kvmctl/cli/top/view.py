@@ -131,7 +131,9 @@ def table(state: State, width: int, height: int, *, cursor: bool = True) -> list
     """The head and those guests that fit, with the selected one among them."""
     guests = state.shown()
     columns = fitting(width, exits=any(guest.exits is not None for guest in guests))
-    name_width = width - sum(column.width + 1 for column in columns) + 1 + NAME.width
+    room = width - sum(column.width + 1 for column in columns) + 1
+    longest = max((cell_len(guest.name) for guest in guests), default=0)
+    name_width = NAME.width + max(0, min(room, longest - NAME.width))
     lines: list[Line] = [_head(columns, name_width, state)]
     if not guests:
         what = f"no running guest is like '{state.filter}'" if state.filter else "no guest runs"
