@@ -3,7 +3,8 @@
 serial port.
 
 What it does is steered by <cmdline>: `fail=TEXT` prints TEXT and exits with status 1 before the greeting,
-`fail-late=TEXT` at the first `cont`, `mute` gives no greeting. Its console understands `poweroff`,
+`fail-late=TEXT` at the first `cont`, `mute` gives no greeting, `agent` says that the guest has opened its
+first channel, `events={NAME: DATA}` raises events when the guest runs. Its console understands `poweroff`,
 `reboot`, `panic`.
 """
 
@@ -11,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import html
 import json
 import os
 import re
@@ -29,7 +31,7 @@ class Vmm:
         with os.fdopen(options.domain_fd, "rb") as file:
             self.xml = file.read().decode()
         found = re.search(r"<cmdline>(.*?)</cmdline>", self.xml)
-        self.cmdline = found.group(1) if found else ""
+        self.cmdline = html.unescape(found.group(1)) if found else ""
         self.status = "prelaunch" if options.paused else "running"
         self.clients: list[socket.socket] = []
         self.pending = b""
@@ -115,6 +117,10 @@ class Vmm:
                     os._exit(1)
                 self.status = "running"
                 self.event("RESUME")
+                if "agent" in self.cmdline:
+                    self.event("VSERPORT_CHANGE", {"id": "channel0", "open": True})
+                for name, data in json.loads(self.option("events") or "{}").items():
+                    self.event(name, data)
             case "stop":
                 self.status = "paused"
                 self.event("STOP")
