@@ -92,8 +92,15 @@ class Shape:
     attributes: dict[str, Bound]
     children: "dict[str, Shape | Bound]"
     text: Bound | None = None
+    _bounds: "list[Bound] | None" = None
 
     def bounds(self) -> "list[Bound]":
+        """All that is declared for it; not before all of it is placed."""
+        if self._bounds is None:
+            self._bounds = self._collect()
+        return self._bounds
+
+    def _collect(self) -> "list[Bound]":
         inside = [
             bound
             for child in self.children.values()

@@ -101,18 +101,22 @@ class Reader:
             message = f"more than {MOST_ELEMENTS} elements {place}"
             raise place.error(ErrorKind.XML_ERROR, message)
         for tag, text in element.attrib.items():
-            here = place.attribute(element, str(tag))
             bound = shape.attributes.get(str(tag))
             if bound is None:
+                here = place.attribute(element, str(tag))
                 self._refuse(refusal.refused_name(here, str(tag), [*shape.attributes]))
                 continue
-            match bound.content:
-                case Size():
+            content = bound.content
+            try:
+                if isinstance(content, Value):
+                    values[bound.name] = content.codec.parse(str(text))
+                elif isinstance(content, Size):
+                    here = place.attribute(element, str(tag))
                     values[bound.name] = self._size(bound, str(text), element, here, place)
-                case Unit():
-                    pass
-                case _:
-                    values[bound.name] = self._value(bound, str(text), here)
+            except BadValueError as error:
+                here = place.attribute(element, str(tag))
+                self._refuse(refusal.refused_value(here, bound, str(text), error))
+                values[bound.name] = _REFUSED
         if shape.text is not None:
             own_text = self._only_text(element, place)
             # libvirt takes an empty element for an absent one.

@@ -101,6 +101,8 @@ def wrong_root(root: etree._Element, expected: str) -> DomainError:
 
 def quoted(text: str) -> str:
     """A text for one line of a message."""
+    if len(text) <= _LONGEST_QUOTE and text.isprintable():
+        return text
     if len(text) > _LONGEST_QUOTE:
         text = f"{text[: _LONGEST_QUOTE - 3]}..."
     return "".join(character if character.isprintable() else repr(character)[1:-1] for character in text)

@@ -91,8 +91,8 @@ def _validation(files: Sequence[Path]) -> list[Figure]:
     pairs = zip(several.values, one.values, strict=True)
     rest = Samples(tuple((all_of - first) / (len(files) - 1) for all_of, first in pairs))
     return [
-        Figure("a document parsed and validated", "ms", mine, f"{_VALIDATOR}, a process each", whole, 0.1),
-        Figure("", "ms", mine, "the same without its start and its schema's", rest, 1.0),
+        Figure("a document parsed and validated", "ms", mine, f"{_VALIDATOR}, a process each", whole, 0.25),
+        Figure("", "ms", mine, "the same without its start and its schema's", rest, 5.0),
     ]
 
 
@@ -141,8 +141,8 @@ def _definition(files: Sequence[Path], directory: Path) -> list[Figure]:
         ours, parsed, peer = alternate(mine, _each(files, _parse), theirs)
     daemon.clean_up()
     return [
-        Figure("a document parsed, checked and completed", "ms", parsed, "libvirtd, define", peer, 1.0),
-        Figure("define through the API", "ms", ours, "libvirtd, define", peer, 1.0),
+        Figure("a document parsed, checked and completed", "ms", parsed, "libvirtd, define", peer, 0.5),
+        Figure("define through the API", "ms", ours, "libvirtd, define", peer, 0.5),
     ]
 
 

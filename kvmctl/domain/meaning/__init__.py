@@ -34,10 +34,14 @@ _CHECKS: Final[tuple[Callable[[Domain], Iterator[Finding]], ...]] = (
     interfaces.check,
     others.check,
     addresses.check,
-    objects.check,
 )
 
 
 def findings(domain: Domain) -> list[Finding]:
-    """Everything that is wrong, part by part."""
+    """Everything that is wrong with a domain that was read, part by part."""
     return [finding for check in _CHECKS for finding in check(domain)]
+
+
+def findings_of_object(domain: Domain) -> list[Finding]:
+    """The same for one that was built by hand: its values may be such that no XML could have brought them."""
+    return [*findings(domain), *objects.check(domain)]
