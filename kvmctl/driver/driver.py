@@ -16,6 +16,7 @@ from kvmctl.driver.lifecycle import Adoption, Control, Definitions, Ending, Part
 from kvmctl.driver.network import Networks
 from kvmctl.driver.paths import DRIVER, Paths
 from kvmctl.driver.rpc import Connection, ErrorCode, VirError, types
+from kvmctl.driver.storage import Pools
 from kvmctl.driver.store import Status, Store
 
 log = logging.getLogger(__name__)
@@ -30,6 +31,7 @@ class Driver:
         self.consoles = Consoles()
         self.launcher = Launcher()
         self.networks = Networks(paths, self.inventory)
+        self.storage = Pools(paths)
         self.parts = Parts(
             self.store, self.inventory, self.events, self.consoles, self.launcher, self.networks
         )
@@ -80,6 +82,7 @@ class Driver:
         self.launcher.start()
         self.store.clean_up()
         self.networks.store.prepare()
+        self.storage.start()
         self.reload()
         await self.networks.begin()
         await asyncio.gather(*map(self._adopt, self.store.load_statuses()))

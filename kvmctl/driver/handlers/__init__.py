@@ -24,6 +24,8 @@ from kvmctl.driver.handlers import (
     network_list,
     network_port,
     node,
+    storage_pool,
+    storage_volume,
 )
 from kvmctl.driver.rpc import Handlers
 
@@ -50,6 +52,8 @@ _TABLES = (
     network.table,
     network_list.table,
     network_port.table,
+    storage_pool.table,
+    storage_volume.table,
 )
 
 
