@@ -42,6 +42,7 @@ QUIRKS: Final[dict[Kind, tuple[Quirk, ...]]] = {
     Kind.PVM: (
         Quirk("CPUID up to leaf 4", "features of the leaves beyond cannot be hidden there, nor emulated"),
         Quirk("CPUID without XSAVE, AVX, POPCNT and more", "KVM's emulator lacks their instructions"),
+        Quirk("CPU models by the host's own features", "programs see and use them, though KVM lists few"),
         Quirk("CPUID without LZCNT", "KVM's emulator runs it as BSR, with another result"),
         Quirk("no KVM hypercalls", "a VMCALL never ends there"),
         Quirk("kernel command line additions", "Linux would use what CPUID cannot hide"),

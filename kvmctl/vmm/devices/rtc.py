@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from kvmctl.vmm.bus.io import ByteRegisters
+from kvmctl.vmm.cpu import present_vcpus
 from kvmctl.vmm.devices.platform import Platform, Timer
 from kvmctl.vmm.timekeeping import seconds_from_utc
 
@@ -335,7 +336,7 @@ def attach(platform: Platform) -> list[Rtc]:
         platform.irq(IRQ),
         platform.timer,
         ram_size=platform.memory.size,
-        vcpus=platform.domain.vcpus,
+        vcpus=len(present_vcpus(platform.domain)),
         utc_offset=seconds_from_utc(platform.domain.clock, time.time()),
     )
     platform.bus.ports.add(INDEX_PORT, 2, rtc)
