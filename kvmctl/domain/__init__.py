@@ -5,7 +5,7 @@ from kvmctl.domain.aliases import with_aliases
 from kvmctl.domain.defaults import with_defaults
 from kvmctl.domain.document import examine, format, parse, validate
 from kvmctl.domain.errors import DomainError, ErrorKind, Finding
-from kvmctl.domain.live import inactive
+from kvmctl.domain.live import inactive, migratable
 from kvmctl.domain.meaning.resources import MOST_VCPUS
 from kvmctl.domain.model import (
     Chardev,
@@ -44,6 +44,7 @@ __all__ = [
     "examine",
     "format",
     "inactive",
+    "migratable",
     "parse",
     "validate",
     "with_addresses",

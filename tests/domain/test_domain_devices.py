@@ -207,6 +207,15 @@ def test_what_was_made_up_for_a_run_is_not_of_the_definition() -> None:
     assert inactive.disks[0].alias is None
 
 
+def test_what_goes_to_another_host_has_nothing_of_this_one() -> None:
+    domain = kvmctl.domain.parse(FULL)
+    sent = kvmctl.domain.migratable(domain)
+    assert [one.type for one in sent.devices.controllers] == ["usb", "virtio-serial"]
+    assert (sent.devices.channels[0].path, sent.devices.channels[0].mode) == (None, None)
+    assert sent.devices.interfaces == domain.devices.interfaces
+    assert kvmctl.domain.with_defaults(sent).devices.controllers[-1].model == "pci-root"
+
+
 def test_a_users_own_alias_stays() -> None:
     text = "<rng model='virtio'><backend model='builtin'/><alias name='ua-dice'/></rng>"
     domain = kvmctl.domain.parse(small(devices=text * 1))

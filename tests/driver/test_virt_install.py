@@ -79,6 +79,9 @@ def test_every_device_by_name(daemon: SessionDaemon) -> None:
     addresses = [etree.tostring(one) for one in inactive.findall("devices/*/address")]
     assert addresses == [etree.tostring(one) for one in live.findall("devices/*/address")]
     assert inactive.find("devices/*/alias") is None
+    migratable = etree.fromstring(daemon.virsh("dumpxml", "guest", "--migratable").stdout)
+    assert live.find("devices/controller[@type='pci']") is not None
+    assert migratable.find("devices/controller[@type='pci']") is None
 
 
 def test_what_is_not_here_is_said(daemon: SessionDaemon, tmp_path: Path) -> None:

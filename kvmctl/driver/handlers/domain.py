@@ -83,6 +83,8 @@ async def domain_get_xml_desc(
     definition = domain.definition if live else domain.inactive_definition
     if live or XmlFlags.UPDATE_CPU in flags:
         definition = _with_named_cpu(definition)
+    if XmlFlags.MIGRATABLE in flags:
+        definition = kvmctl.domain.migratable(definition)
     return types.DomainGetXmlDescRet(xml=kvmctl.domain.format(definition, live=live))
 
 
