@@ -65,7 +65,7 @@ class NetSpec:
         if self.kind in ("bridge", "network") and self.name:
             add(interface, "source", **{self.kind: self.name})
         elif self.kind == "tap" and self.name:
-            add(interface, "target", dev=self.name, managed="no")
+            add(interface, "target", dev=self.name)
         elif self.kind == "user":
             add(interface, "backend", type="passt")
         add(interface, "model", type="virtio")

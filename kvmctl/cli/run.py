@@ -133,7 +133,7 @@ def _default_cmdline(initrd: Path | None, disk: bool) -> str:
 
 def guest_name(kernel: Path, taken: set[str]) -> str:
     """The file's name, with a number where that is taken."""
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", kernel.resolve().stem).strip("-.") or "guest"
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", kernel.resolve().name.removesuffix(".elf")).strip("-.") or "guest"
     return next(
         name
         for number in range(1, len(taken) + 2)
