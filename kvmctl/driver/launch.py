@@ -13,7 +13,7 @@ from kvmctl.backends.cpu import choice_of
 from kvmctl.domain import Domain, with_aliases
 from kvmctl.driver.capabilities import vcpu_limit
 from kvmctl.driver.errors import backend_failure, failure, system_failure
-from kvmctl.driver.launcher import Launcher, LauncherError, environment
+from kvmctl.driver.launcher import Launcher, LauncherError, Options, environment
 from kvmctl.driver.monitor import listen
 from kvmctl.driver.paths import Paths, RunFiles
 from kvmctl.driver.rpc import ErrorCode
@@ -116,8 +116,7 @@ def launch(domain: Domain, paths: Paths, launcher: Launcher) -> Launched:
             stack.callback(os.close, text)
             os.write(text, kvmctl.domain.format(live, live=True).encode())
             os.lseek(text, 0, os.SEEK_SET)
-            arguments = ["-S", "--cache-dir", str(paths.cache)]
-            process = _start(live, arguments, log, text, descriptors.named, launcher)
+            process = _start(live, Options(paths.cache), log, text, descriptors.named, launcher)
         except LauncherError as error:
             files.remove()
             raise failure(
@@ -137,7 +136,7 @@ def launch(domain: Domain, paths: Paths, launcher: Launcher) -> Launched:
 
 def _start(
     domain: Domain,
-    arguments: list[str],
+    options: Options,
     log: LogFile,
     text: int,
     descriptors: dict[str, int],
@@ -146,9 +145,9 @@ def _start(
     """From the launcher or, where the domain names its <emulator>, by running that one."""
     emulator = domain.devices.emulator
     if emulator is None:
-        log.note(f"starting up: kvmctl-vmm {' '.join(arguments)} with {' '.join(descriptors)}")
-        return launcher.spawn(domain.name, arguments, log.descriptor, text, descriptors)
+        log.note(f"starting up: kvmctl-vmm {' '.join(options.arguments())} with {' '.join(descriptors)}")
+        return launcher.spawn(domain.name, options, log.descriptor, text, descriptors)
     named = [f"--fd={name}={number}" for name, number in descriptors.items()]
-    command = [emulator, "--domain-fd", str(text), *named, *arguments]
+    command = [emulator, "--domain-fd", str(text), *named, *options.arguments()]
     log.note("starting up: " + " ".join(command))
     return VmProcess.spawn(command, [text, *descriptors.values()], log.descriptor, environment())

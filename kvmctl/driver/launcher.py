@@ -5,7 +5,9 @@ import os
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 from kvmctl.driver.vmprocess import ProcessIdentity, VmProcess
 
@@ -14,6 +16,20 @@ _MAX_REPLY = 4096
 
 class LauncherError(Exception):
     """The launcher did not start a VMM."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a VMM runs its guest."""
+
+    cache_dir: Path
+    """Of decompressed kernels."""
+    paused: bool = True
+    """Whether it waits for QMP's `cont` before the first instruction."""
+
+    def arguments(self) -> list[str]:
+        """For kvmctl-vmm(8)."""
+        return ["--cache-dir", str(self.cache_dir), *(["-S"] if self.paused else [])]
 
 
 class Launcher:
@@ -38,16 +54,21 @@ class Launcher:
         self._socket = ours
 
     def spawn(
-        self, guest: str, arguments: Sequence[str], output: int, domain: int, descriptors: Mapping[str, int]
+        self, guest: str, options: Options, output: int, domain: int, descriptors: Mapping[str, int]
     ) -> VmProcess:
         """A new VMM. Raises LauncherError."""
-        return VmProcess.launched(*self.fork(guest, arguments, output, domain, descriptors))
+        return VmProcess.launched(*self.fork(guest, options, output, domain, descriptors))
 
     def fork(
-        self, guest: str, arguments: Sequence[str], output: int, domain: int, descriptors: Mapping[str, int]
+        self, guest: str, options: Options, output: int, domain: int, descriptors: Mapping[str, int]
     ) -> tuple[ProcessIdentity, int]:
         """A new VMM, and a pidfd of it that the caller owns. Raises LauncherError."""
-        message = {"guest": guest, "arguments": list(arguments), "names": list(descriptors)}
+        message = {
+            "guest": guest,
+            "cache-dir": str(options.cache_dir),
+            "paused": options.paused,
+            "names": list(descriptors),
+        }
         files = [output, domain, *descriptors.values()]
         if self._process is None or self._process.poll() is not None:
             self.close()

@@ -1,6 +1,6 @@
 """Hands out VMM processes in milliseconds: each is forked from this one, which has everything imported.
 
-The daemon sends one packet a guest over a SOCK_SEQPACKET socket: JSON with the guest's name, the arguments
+The daemon sends one packet a guest over a SOCK_SEQPACKET socket: JSON with the guest's name, its options
 and the names of the descriptors, which come with it (unix(7), SCM_RIGHTS); the first two are the VMM's output
 and the domain XML. The answer is the process's pid and start time, with a pidfd. The
 launcher ends when the daemon hangs up; its guests go on.
@@ -24,9 +24,10 @@ from typing import Final
 
 from setproctitle import setproctitle
 
-from kvmctl.domain import format, parse, with_defaults
+from kvmctl.domain import Domain, format, parse, with_defaults
 from kvmctl.host.process import START_TIME, stat_fields
-from kvmctl.vmm import main as vmm
+from kvmctl.vmm import process
+from kvmctl.vmm.resources import Resources
 
 PROGRAM: Final = "kvmctl-launcher"
 MAX_REQUEST: Final = 256 << 10
@@ -41,14 +42,11 @@ class Request:
     """One guest to run: `descriptors` are open here, and named in the order in which they came."""
 
     guest: str
-    arguments: list[str]
+    cache_dir: Path
+    paused: bool
     output: int
     domain: int
     descriptors: dict[str, int]
-
-    def command_line(self) -> list[str]:
-        named = [f"--fd={name}={number}" for name, number in self.descriptors.items()]
-        return ["--domain-fd", str(self.domain), *named, *self.arguments]
 
 
 def receive(connection: socket.socket) -> Request | None:
@@ -59,7 +57,8 @@ def receive(connection: socket.socket) -> Request | None:
     message = json.loads(data)
     output, domain, *others = descriptors
     named = dict(zip(message["names"], others, strict=True))
-    return Request(message["guest"], message["arguments"], output, domain, named)
+    cache_dir = Path(message["cache-dir"])
+    return Request(message["guest"], cache_dir, message["paused"], output, domain, named)
 
 
 def serve(connection: socket.socket) -> None:
@@ -91,7 +90,7 @@ def _fork(connection: socket.socket, request: Request) -> tuple[int, int, int]:
         try:
             connection.close()
             os.close(go)
-            setproctitle(f"{vmm.PROGRAM} guest={request.guest}")
+            setproctitle(f"{process.PROGRAM} guest={request.guest}")
             if os.read(waiting, 1):
                 os.close(waiting)
                 status = _run(request)
@@ -115,7 +114,11 @@ def _run(request: Request) -> int:
     for number in (1, 2):
         os.dup2(request.output, number)
     os.close(request.output)
-    return vmm.main(request.command_line())
+
+    def opened() -> tuple[Domain, Resources]:
+        return process.open_passed(request.domain, request.descriptors, request.cache_dir)
+
+    return process.run(opened, paused=request.paused)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -16,7 +16,7 @@ from typing import IO
 
 from kvmctl.backends import Descriptors, boot, open_devices
 from kvmctl.domain import format, parse, with_aliases, with_defaults
-from kvmctl.driver.launcher import Launcher
+from kvmctl.driver.launcher import Launcher, Options
 
 QEMU = "qemu-system-x86_64"
 _QEMU_CONF = 'user = "root"\ngroup = "root"\nsecurity_driver = "none"\nremember_owner = 0\nnamespaces = []\n'
@@ -53,6 +53,7 @@ class Ours:
         """The guest runs when this returns; its serial port's slave is open."""
         self._count += 1
         end = ExitStack()
+        options = Options(self._directory, paused=False)
         with ExitStack() as opened:
             descriptors = Descriptors(opened)
             text = domain_xml("bench", kernel, memory_mib=memory_mib, vcpus=vcpus, devices=devices)
@@ -72,7 +73,7 @@ class Ours:
             os.lseek(xml, 0, os.SEEK_SET)
             log = os.open(self._directory / "vmm.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             opened.callback(os.close, log)
-            identity, pidfd = self._launcher.fork("bench", [], log, xml, descriptors.named)
+            identity, pidfd = self._launcher.fork("bench", options, log, xml, descriptors.named)
         end.callback(os.close, pidfd)
         end.callback(_kill, pidfd)
         return Guest(identity.pid, serial, end)
