@@ -61,12 +61,13 @@ static void write_somewhere(u32 devices)
         write32(place + 8, 1);
         write32(place + 12, 1);
         write8(place + 20, 11);
+        write16(place + 22, random() % 8);
         write16(place + 24, 1u << random() % 9);
         for (int i = 0; i < 3; i++)
             write32(place + 32 + 8 * i, (u32)(u64)noise + (random() & 0x3ff0));
         write16(place + 28, 1);
         write8(place + 20, 15);
-        write16(place + 0x3000, 0);
+        write16(place + 0x3000 + 4 * (random() % 8), 0);
         break;
     }
 }

@@ -27,7 +27,10 @@ def run_flat(tmp_path: Path) -> FlatGuest:
             f"<serial type='file'><source path='{tmp_path}/serial'/></serial></devices></domain>"
         )
         done = subprocess.run(
-            [sys.executable, "-m", "kvmctl.vmm", str(xml)], capture_output=True, text=True, timeout=60
+            [sys.executable, "-m", "kvmctl.vmm", str(xml), "--qmp", str(tmp_path / "qmp")],
+            capture_output=True,
+            text=True,
+            timeout=60,
         )
         assert done.returncode == 0, done.stderr
         return (tmp_path / "serial").read_text()
