@@ -26,6 +26,15 @@ _KEPT_LEAVES: Final = frozenset(
     | {0x8000_0000, 0x8000_0005, 0x8000_0006, 0x8000_0008, 0x8000_001D, 0x8000_001E}
 )
 
+# Leaves that tell more of a feature, and are kept with it.
+_LEAVES_OF: Final[dict[str, tuple[int, ...]]] = {
+    "monitor": (5,),
+    "sgx": (0x12,),
+    "intel-pt": (0x14,),
+    "amx-tile": (0x1D, 0x1E),
+    "svm": (0x8000_000A,),
+}
+
 # What makes a component of XSAVE's state there (Intel SDM volume 1, 13.1); x87 and SSE always are.
 _XSAVE_COMPONENTS: Final[dict[str, tuple[int, ...]]] = {
     "avx": (2,),
@@ -75,7 +84,7 @@ def _entry(entry: CpuidEntry, choice: Choice) -> CpuidEntry:
     if entry.function in _HYPERVISOR_LEAVES:
         return entry
     registers = {name: getattr(entry, name) for name in _REGISTERS}
-    if named and entry.function not in _KEPT_LEAVES:
+    if named and entry.function not in _KEPT_LEAVES and not _details(entry, choice.features):
         registers = dict.fromkeys(_REGISTERS, 0)
     for place in PLACES:
         if place.msr or (place.leaf, place.index) != (entry.function, entry.index):
@@ -86,6 +95,10 @@ def _entry(entry: CpuidEntry, choice: Choice) -> CpuidEntry:
     if choice.model is not None:
         registers |= _identity(entry, choice.model)
     return replace(entry, **registers)
+
+
+def _details(entry: CpuidEntry, features: frozenset[str]) -> bool:
+    return any(entry.function in leaves for name, leaves in _LEAVES_OF.items() if name in features)
 
 
 def _identity(entry: CpuidEntry, model: Model) -> dict[str, int]:

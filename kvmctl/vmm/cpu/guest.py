@@ -62,8 +62,11 @@ class GuestCpu:
         cpu = domain.cpu
         if domain.features.kvm_hidden:
             entries = [entry for entry in entries if not _is_kvm(entry)]
-        if domain.features.pmu is not None and not domain.features.pmu.state:
+        if domain.features.pmu is not None:
             entries = [entry for entry in entries if entry.function != _PERFORMANCE_LEAF]
+            if domain.features.pmu.state:
+                own = self._host.entries
+                entries += [entry for entry in own if entry.function == _PERFORMANCE_LEAF]
         if cpu is None:
             return entries
         if cpu.cache is not None and cpu.cache.mode == "disable":

@@ -38,6 +38,7 @@ def host(
         (0x4000_0001, 0): {"eax": 0x0100_FEFB},
         (0x8000_0002, 0): {"eax": 0x6574_6E49},
         (0x8000_0008, 0): {"eax": 0x302E},
+        (0x8000_000A, 0): {"eax": 1, "ebx": 16},
     }
     for place in PLACES:
         if not place.msr:

@@ -107,6 +107,15 @@ def test_a_named_model_shows_itself() -> None:
     assert leaves[0, 0] == real.entries[0]
 
 
+def test_leaves_come_with_their_feature() -> None:
+    real = host(MODELS["EPYC"].features, vendor="AMD", signature=(23, 1, 2))
+    for policy, shown in (("require", True), ("disable", False)):
+        choice = choose(Wish(mode="custom", model="EPYC", policies={"svm": policy, "npt": "force"}), real)
+        (leaf,) = (entry for entry in guest_entries(choice, real) if entry.function == 0x8000_000A)
+        assert bool(leaf.ebx) == shown
+        assert leaf.edx == 1
+
+
 def test_without_xsave_there_is_no_leaf_of_it() -> None:
     choice = choose(custom("Westmere"), icelake())
     assert not any(entry.function == 0xD for entry in guest_entries(choice, icelake()))

@@ -87,6 +87,18 @@ def test_a_guest_without_kvmclock_is_not_told_of_it() -> None:
     assert not leaves(guest(clock).entries(0))[0x4000_0001, 0].eax & bits
 
 
+def test_performance_counters() -> None:
+    model = "<cpu mode='custom'><model>Westmere</model></cpu>"
+    for features, cpu, shown in (
+        ("", "", True),
+        ("<pmu state='off'/>", "", False),
+        ("", model, False),
+        ("<pmu state='on'/>", model, True),
+    ):
+        found = leaves(guest(cpu, features=features).entries(0))
+        assert bool((0xA, 0) in found and found[0xA, 0].eax) == shown
+
+
 def test_vendor_and_address_bits() -> None:
     xml = (
         "<cpu mode='custom'><model vendor_id='KVMKVMKVMKVM'>Westmere</model>"
