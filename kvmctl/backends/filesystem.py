@@ -33,7 +33,7 @@ def _open(filesystem: Filesystem, descriptors: Descriptors) -> None:
     helper.start(
         filesystem.alias or "",
         _program(filesystem),
-        lambda listening: [f"--fd={listening}", "-o", f"source={_escaped(filesystem.source)}"],
+        lambda listening, _monitor: [f"--fd={listening}", "-o", f"source={_escaped(filesystem.source)}"],
         descriptors,
     )
 

@@ -42,12 +42,18 @@ def connect(path: str, what: str) -> int:
 
 
 def start(
-    alias: str, program: str, arguments: Callable[[int], Sequence[str]], descriptors: Descriptors
+    alias: str,
+    program: str,
+    arguments: Callable[[int, int], Sequence[str]],
+    descriptors: Descriptors,
+    *,
+    monitored: bool = False,
 ) -> None:
     """Start a helper for the device `alias`; its connection is the descriptor of that name.
 
-    `arguments` makes its command line from the number of the socket on which it is to listen. Returns when it
-    serves; raises BackendError with its own words when it does not.
+    `arguments` makes its command line from the numbers of the socket on which it is to listen and, for one
+    that is `monitored`, of its end of a connection to the VMM (-1 otherwise), whose other end is the
+    descriptor "alias.monitor". Returns when it serves; raises BackendError with its words when it does not.
     """
     name = Path(program).name
     with ExitStack() as stack:
@@ -56,14 +62,21 @@ def start(
             reading, writing = os.pipe()
             stack.callback(os.close, reading)
             descriptors.add(f"{alias}.life", writing)
+            inherited = [listening.fileno(), reading]
+            monitor = -1
+            if monitored:
+                ours, theirs = socket.socketpair()
+                descriptors.add(f"{alias}.monitor", ours.detach())
+                monitor = stack.enter_context(theirs).fileno()
+                inherited.append(monitor)
             words = os.memfd_create(name, os.MFD_CLOEXEC)
             stack.callback(os.close, words)
             child = subprocess.Popen(
-                [program, *arguments(listening.fileno())],
+                [program, *arguments(listening.fileno(), monitor)],
                 stdin=subprocess.DEVNULL,
                 stdout=words,
                 stderr=words,
-                pass_fds=(listening.fileno(), reading),
+                pass_fds=inherited,
                 start_new_session=True,
                 cwd="/",
             )

@@ -10,6 +10,11 @@ from kvmctl.backends.descriptors import Descriptors, Unsupported
 from kvmctl.domain import Disk
 
 PROGRAM: Final = "qemu-storage-daemon"
+_IMAGE: Final = "image"
+LIMITS: Final = "limits"
+"""The object of its limits, which may be none: they can change while the guest runs."""
+DISK: Final = "disk"
+"""The node that the guest sees: the image behind its limits."""
 # driver/@cache as QEMU's: (cache.direct, cache.no-flush, writethrough)
 _CACHE: Final[Mapping[str, tuple[bool, bool, bool]]] = {
     "default": (False, False, False),
@@ -39,10 +44,16 @@ def start(disk: Disk, descriptors: Descriptors) -> None:
         raise Unsupported(
             f"disk '{disk.source}' of type '{disk.driver_type}' needs {PROGRAM} (qemu-system-common)"
         )
-    helper.start(disk.alias or "", program, lambda listening: arguments(disk, listening), descriptors)
+    helper.start(
+        disk.alias or "",
+        program,
+        lambda listening, monitor: arguments(disk, listening, monitor),
+        descriptors,
+        monitored=True,
+    )
 
 
-def arguments(disk: Disk, listening: int) -> list[str]:
+def arguments(disk: Disk, listening: int, monitor: int) -> list[str]:
     direct, no_flush, writethrough = _CACHE[disk.cache or "default"]
     cache = {"direct": direct, "no-flush": no_flush}
     file: dict[str, object] = {
@@ -54,7 +65,7 @@ def arguments(disk: Disk, listening: int) -> list[str]:
         file["aio"] = disk.io
     image: dict[str, object] = {
         "driver": disk.driver_type,
-        "node-name": "image",
+        "node-name": _IMAGE,
         "file": file,
         "cache": cache,
         "read-only": disk.is_readonly,
@@ -62,21 +73,17 @@ def arguments(disk: Disk, listening: int) -> list[str]:
     }
     if disk.detect_zeroes is not None:
         image["detect-zeroes"] = disk.detect_zeroes
-    result = []
-    node = "image"
-    limits = _limits(disk)
-    if limits:
-        node = "throttled"
-        result += _option("object", {"qom-type": "throttle-group", "id": "limits", "limits": limits})
-    result += _option("blockdev", image)
-    if limits:
-        result += _option(
-            "blockdev", {"driver": "throttle", "node-name": node, "throttle-group": "limits", "file": "image"}
-        )
+    limits = {"qom-type": "throttle-group", "id": LIMITS, "limits": _limits(disk)}
+    throttled = {
+        "driver": "throttle",
+        "node-name": DISK,
+        "throttle-group": LIMITS,
+        "file": _IMAGE,
+    }
     export: dict[str, object] = {
         "type": "vhost-user-blk",
         "id": "disk",
-        "node-name": node,
+        "node-name": DISK,
         "addr": {"type": "fd", "str": str(listening)},
         "writable": not disk.is_readonly,
         "writethrough": writethrough,
@@ -84,7 +91,16 @@ def arguments(disk: Disk, listening: int) -> list[str]:
     }
     if disk.logical_block_size:
         export["logical-block-size"] = disk.logical_block_size
-    return result + _option("export", export)
+    return [
+        "--chardev",
+        f"socket,id=monitor,fd={monitor}",
+        "--monitor",
+        "chardev=monitor",
+        *_option("object", limits),
+        *_option("blockdev", image),
+        *_option("blockdev", throttled),
+        *_option("export", export),
+    ]
 
 
 def _limits(disk: Disk) -> dict[str, int]:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING, Final
 
 from kvmctl.vmm.devices.platform import Device, Platform
 from kvmctl.vmm.devices.virtio.blk import served
-from kvmctl.vmm.devices.virtio.blk.commands import DiskCommands, Drive, error_listener
+from kvmctl.vmm.devices.virtio.blk.commands import DiskCommands, OwnDrive, error_listener
 from kvmctl.vmm.devices.virtio.blk.device import SECTOR, Block, ErrorAction, Policy, Settings
-from kvmctl.vmm.devices.virtio.blk.limits import Groups
+from kvmctl.vmm.devices.virtio.blk.limits import Groups, from_domain
 from kvmctl.vmm.devices.virtio.transport import plug
 from kvmctl.vmm.diskfile import DiskFile
+from kvmctl.vmm.throttle import Limits
 
 if TYPE_CHECKING:
     from kvmctl.domain import Disk
@@ -27,7 +28,7 @@ _ACTIONS: Final = {
 def attach(platform: Platform) -> list[Device]:
     """A device for every <disk> of the domain."""
     groups = Groups()
-    commands = DiskCommands(platform, groups)
+    commands = DiskCommands(platform)
     return [_attach(disk, platform, commands, groups) for disk in platform.domain.devices.disks]
 
 
@@ -38,6 +39,13 @@ def _attach(disk: Disk, platform: Platform, commands: DiskCommands, groups: Grou
         device = served.create(name, fd, platform.memory, disk.driver_queues)
         transport = plug(device, platform, disk.address)
         device.watch(transport.core.configuration_changed, transport.core.fail)
+        monitor = platform.opened(f"{name}.monitor")
+        helper = None if monitor is None else served.HelperMonitor(monitor)
+        limits = from_domain(disk.iotune) if disk.iotune is not None else Limits()
+        image = disk.source or ""
+        changed = transport.core.configuration_changed
+        kind = disk.driver_type or "raw"
+        commands.add(served.ServedDrive(device, image, kind, helper, limits, changed))
         return transport
     file = DiskFile(fd)
     group, throttle = groups.join(disk)
@@ -45,7 +53,7 @@ def _attach(disk: Disk, platform: Platform, commands: DiskCommands, groups: Grou
     block = Block(name, file, settings, throttle=throttle, on_error=error_listener(name, platform))
     transport = plug(block, platform, disk.address)
     changed = transport.core.configuration_changed
-    commands.add(Drive(block, file, disk.source or "", not settings.flush, group, changed))
+    commands.add(OwnDrive(block, file, disk.source or "", not settings.flush, group, groups, changed))
     return transport
 
 

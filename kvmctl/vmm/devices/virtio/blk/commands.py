@@ -6,7 +6,7 @@ import errno
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from kvmctl.vmm.devices.platform import Platform, PowerRequest
 from kvmctl.vmm.devices.virtio.blk import limits
@@ -14,21 +14,40 @@ from kvmctl.vmm.devices.virtio.blk.accounting import Operation
 from kvmctl.vmm.devices.virtio.blk.device import SECTOR, Block, ErrorAction, ErrorListener
 from kvmctl.vmm.diskfile import DiskFile
 from kvmctl.vmm.qmp import QmpError
-from kvmctl.vmm.throttle import LimitError
+from kvmctl.vmm.throttle import LimitError, Limits
 
 _NAMES: Final = frozenset({"id", "device", "node-name"})
 _LARGEST: Final = 1 << 62
 
 
-@dataclass(slots=True)
-class Drive:
+class Drive(Protocol):
     """One disk of the machine."""
+
+    @property
+    def name(self) -> str: ...
+    def describe(self) -> dict[str, object]:
+        """BlockInfo."""
+
+    def statistics(self) -> dict[str, object] | None:
+        """BlockStats, None for a disk that somebody else serves."""
+
+    def resize(self, size: int) -> None:
+        """In bytes; raises QmpError."""
+
+    def set_limits(self, group: str | None, wanted: Limits) -> None:
+        """Raises QmpError."""
+
+
+@dataclass(slots=True)
+class OwnDrive:
+    """A disk that is served here."""
 
     block: Block
     file: DiskFile
     filename: str
     no_flush: bool
     group: str
+    groups: limits.Groups
     changed: Callable[[], None]
     """Tells the driver of a new configuration."""
 
@@ -82,18 +101,31 @@ class Drive:
             "stats": self.block.accounting.report(),
         }
 
+    def resize(self, size: int) -> None:
+        if self.block.readonly:
+            raise QmpError(f"Device '{self.name}' is read only")
+        try:
+            self.block.resize(size)
+        except OSError as error:
+            raise QmpError(f"Could not resize: {os.strerror(error.errno or errno.EIO)}") from error
+        self.changed()
+
+    def set_limits(self, group: str | None, wanted: Limits) -> None:
+        self.group = group or self.group
+        self.block.throttle = self.groups.throttle(self.group, wanted)
+        self.block.throttle.set(wanted)
+
 
 class DiskCommands:
     """Answers for every disk that has been added."""
 
-    def __init__(self, platform: Platform, groups: limits.Groups) -> None:
+    def __init__(self, platform: Platform) -> None:
         self._drives: dict[str, Drive] = {}
-        self._groups = groups
         monitor = platform.monitor
         monitor.command("query-block", lambda _: [drive.describe() for drive in self._drives.values()])
         monitor.command(
             "query-blockstats",
-            lambda _: [drive.statistics() for drive in self._drives.values()],
+            lambda _: [report for drive in self._drives.values() if (report := drive.statistics())],
             frozenset({"query-nodes"}),
         )
         monitor.command("block_resize", self._resize, _NAMES | {"size"})
@@ -118,26 +150,18 @@ class DiskCommands:
             raise QmpError("Invalid parameter type for 'size', expected: integer")
         if not 0 <= size <= _LARGEST or size % SECTOR:
             raise QmpError(f"Parameter 'size' expects a multiple of {SECTOR} of 0 or more")
-        if drive.block.readonly:
-            raise QmpError(f"Device '{drive.name}' is read only")
-        try:
-            drive.block.resize(size)
-        except OSError as error:
-            raise QmpError(f"Could not resize: {os.strerror(error.errno or errno.EIO)}") from error
-        drive.changed()
+        drive.resize(size)
 
     def _set_limits(self, arguments: Mapping[str, object]) -> None:
         drive = self._drive(arguments)
-        group = arguments.get("group", drive.group)
-        if not isinstance(group, str) or not group:
+        group = arguments.get("group")
+        if group is not None and (not isinstance(group, str) or not group):
             raise QmpError("Invalid parameter type for 'group', expected: string")
         try:
             wanted = limits.from_arguments(arguments)
         except LimitError as error:
             raise QmpError(str(error)) from error
-        drive.group = group
-        drive.block.throttle = self._groups.throttle(group, wanted)
-        drive.block.throttle.set(wanted)
+        drive.set_limits(group, wanted)
 
 
 def error_listener(name: str, platform: Platform) -> ErrorListener:

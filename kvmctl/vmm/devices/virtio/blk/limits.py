@@ -70,6 +70,18 @@ def report(limits: Limits) -> dict[str, int]:
     return result
 
 
+def throttle_group(limits: Limits) -> dict[str, int]:
+    """As ThrottleLimits (qapi/block-core.json), all of them, so that earlier ones end."""
+    result = {"iops-size": limits.request_size}
+    for scope in SCOPES:
+        for unit, name in _QMP_UNITS.items():
+            limit = limits.of(scope, unit)
+            result[f"{name}-{scope}"] = limit.average
+            result[f"{name}-{scope}-max"] = limit.burst
+            result[f"{name}-{scope}-max-length"] = limit.burst_seconds
+    return result
+
+
 class Groups:
     """The throttles of a machine's disks by the names of their groups; a disk alone is one by its alias."""
 

@@ -65,6 +65,7 @@ class VhostUserDevice:
         self._connection = connection
         self._memory = memory
         self._rings: dict[int, Ring] = {}
+        self._amended: dict[int, bytes] = {}
         connection.negotiate(_PROTOCOL)
         if not connection.features & F_VERSION_1:
             raise DeviceFailed("the back end knows no virtio 1.x")
@@ -90,7 +91,7 @@ class VhostUserDevice:
             try:
                 while watch.run() is BackendRequest.CONFIG_CHANGE_MSG:
                     if self._backend_has_config:
-                        self._configuration = self._connection.get_config(self._config_size)
+                        self._read_config()
                         changed()
             except DeviceFailed as error:
                 failed(str(error))
@@ -108,9 +109,24 @@ class VhostUserDevice:
             return
         try:
             self._connection.set_config(offset, data)
-            self._configuration = self._connection.get_config(self._config_size)
+            self._read_config()
         except DeviceFailed as error:
             log.warning("%s: %s", self.name, error)
+
+    def amend(self, offset: int, data: bytes) -> None:
+        """What has changed in the configuration, for back ends that go on telling what was."""
+        self._amended[offset] = data
+        self._apply_amendments()
+
+    def _read_config(self) -> None:
+        self._configuration = self._connection.get_config(self._config_size)
+        self._apply_amendments()
+
+    def _apply_amendments(self) -> None:
+        content = bytearray(self._configuration)
+        for offset, data in self._amended.items():
+            content[offset : offset + len(data)] = data
+        self._configuration = bytes(content)
 
     def start(self, features: int) -> None:
         self._connection.set_features(features)
