@@ -11,7 +11,8 @@ SHELL := bash
 APT_BUILD := gcc libc6-dev pkg-config libvirt-dev python3 python3-dev python3-venv
 # The clients that the tests drive, with libvirt's schemas, what checks manual pages and ACPI tables, and what
 # networks are made with.
-APT_TEST  := libvirt-clients virtinst mandoc acpica-tools iproute2 nftables dnsmasq-base passt
+APT_TEST  := libvirt-clients virtinst mandoc acpica-tools iproute2 nftables dnsmasq-base passt \
+             qemu-system-common qemu-utils
 # The peers that the benchmarks measure.
 APT_BENCH := qemu-system-x86 qemu-utils libvirt-daemon-system
 # The Linux test guest.
