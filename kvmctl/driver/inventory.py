@@ -15,6 +15,7 @@ class Inventory:
     def __init__(self, store: Store) -> None:
         self._store = store
         self._domains: dict[UUID, DomainObject] = {}
+        self._names: dict[str, DomainObject] = {}
         self._next_id = store.load_next_id()
 
     def __iter__(self) -> Iterator[DomainObject]:
@@ -35,10 +36,17 @@ class Inventory:
 
     def add(self, domain: DomainObject) -> None:
         self._domains[domain.uuid] = domain
+        self._names[domain.name] = domain
 
     def remove(self, domain: DomainObject) -> None:
         domain.removed = True
         self._domains.pop(domain.uuid, None)
+        self._names.pop(domain.name, None)
+
+    def renamed(self, domain: DomainObject, old: str) -> None:
+        """A domain of the inventory has another name than it had."""
+        del self._names[old]
+        self._names[domain.name] = domain
 
     def find(self, uuid: UUID) -> DomainObject | None:
         return self._domains.get(uuid)
@@ -51,13 +59,12 @@ class Inventory:
         return domain
 
     def by_name(self, name: str) -> DomainObject:
-        for domain in self._domains.values():
-            if domain.name == name:
-                return domain
-        raise failure(ErrorCode.NO_DOMAIN, f"no domain with matching name '{name}'")
+        if name not in self._names:
+            raise failure(ErrorCode.NO_DOMAIN, f"no domain with matching name '{name}'")
+        return self._names[name]
 
     def has_name(self, name: str) -> bool:
-        return any(domain.name == name for domain in self._domains.values())
+        return name in self._names
 
     def by_id(self, number: int) -> DomainObject:
         for domain in self._domains.values():
@@ -76,12 +83,12 @@ class Inventory:
                     f"domain '{existing.name}' is already defined with uuid {uuid}",
                 )
             return existing
-        for other in self._domains.values():
-            if other.name == definition.name:
-                raise failure(
-                    ErrorCode.OPERATION_FAILED,
-                    f"domain '{other.name}' is already defined with uuid {other.uuid}",
-                )
+        other = self._names.get(definition.name)
+        if other is not None:
+            raise failure(
+                ErrorCode.OPERATION_FAILED,
+                f"domain '{other.name}' is already defined with uuid {other.uuid}",
+            )
         return None
 
     @property

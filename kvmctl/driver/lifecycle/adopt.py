@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from pathlib import Path
 
 from kvmctl.domain import Domain
 from kvmctl.driver.constants import (
@@ -112,9 +113,27 @@ class Adoption:
             process = VmProcess.adopt(identity)
             if process is not None:
                 await process.stop()
+        else:
+            await _end_unknown(files.qmp)
         log.warning("domain %s: its unfinished start was undone", live.name)
         scope_of(live, self._parts.store.paths).remove()
         files.remove()
+
+
+async def _end_unknown(path: Path) -> None:
+    """The daemon died before it could note the process: whoever listens there is it."""
+    try:
+        monitor = await Monitor.connect(path, _ADOPTION_SECONDS)
+    except (MonitorClosed, TimeoutError, OSError):
+        return
+    try:
+        await monitor.execute("quit")
+        async for _ in monitor.events():
+            pass  # up to the end
+    except (MonitorClosed, VirError):
+        return
+    finally:
+        await monitor.close()
 
 
 def _set_queried_state(domain: DomainObject, run: Run, status: str) -> None:

@@ -88,7 +88,8 @@ class Definitions:
             # Without a pause in between, so that nobody else can take the name meanwhile.
             self._parts.store.rename_definition(domain.name, renamed)
             self._parts.events.lifecycle(domain, LifecycleEvent.UNDEFINED, UndefinedDetail.RENAMED)
-            domain.config = renamed
+            old, domain.config = domain.name, renamed
+            self._parts.inventory.renamed(domain, old)
             self._parts.events.lifecycle(domain, LifecycleEvent.DEFINED, DefinedDetail.RENAMED)
 
     async def reconfigure(
