@@ -194,6 +194,30 @@ def test_a_client_that_does_not_read_holds_the_guest_up() -> None:
     assert bench.agent.output == b"much"
 
 
+def test_a_pause_in_the_middle_of_a_request() -> None:
+    bench = Bench()
+    written = bench.agent.write
+
+    def write(data: bytes) -> None:
+        written(data)
+        bench.agent.full = True
+
+    bench.agent.write = write  # type: ignore[method-assign]
+    data = bytes(range(256)) * 100
+    chain = Chain(0, [memoryview(data[:100]), memoryview(data[100:])], [])
+    thread, result = in_thread(lambda: bench.device.process(7, chain))
+    while bench.agent.output != data[:100]:
+        time.sleep(0.001)
+    bench.device.stop()
+    thread.join(5)
+    assert result == [Stopped]
+    bench.agent.write = written  # type: ignore[method-assign]
+    bench.agent.full = False
+    bench.device.start(MULTIPORT)
+    assert bench.device.process(7, chain) == 0
+    assert bench.agent.output == data
+
+
 @pytest.mark.parametrize("queue", [0, 2, 4, 6, 7])
 def test_a_stop_ends_every_wait(queue: int) -> None:
     bench = Bench()

@@ -72,6 +72,8 @@ class _Port:
         """Whether the guest has it open."""
         self.told_connected = False
         self.input = bytearray()
+        self.sent = 0
+        """How much of the present request from the guest is with the host."""
         self._console = console
 
     @property
@@ -141,6 +143,7 @@ class Console:
             self._ready = False
         for port in self._ports.values():
             port.input.clear()
+            port.sent = 0
             port.told_connected = False
             self._set_open(port, False)
 
@@ -154,7 +157,7 @@ class Console:
         port = self._ports.get(number)
         if queue % 2:
             if port is not None and port.setup.backend is not None:
-                self._transmit(port.setup.backend, chain)
+                self._transmit(port, port.setup.backend, chain)
             return 0
         return self._give_input(port, chain)
 
@@ -182,15 +185,20 @@ class Console:
             port.setup.backend.room_again()
         return done
 
-    def _transmit(self, backend: CharBackend, chain: Chain) -> None:
-        for buffer in chain.readable:
+    def _transmit(self, port: _Port, backend: CharBackend, chain: Chain) -> None:
+        """A request that a pause has interrupted comes again, and goes on where it was."""
+        _, rest = buffers.split(chain.readable, port.sent)
+        for buffer in rest:
             for start in range(0, len(buffer), _PIECE):
                 with self._changed:
                     while self._running and backend.full:
                         self._changed.wait()
                     if not self._running:
                         raise Stopped
-                backend.write(bytes(buffer[start : start + _PIECE]))
+                piece = bytes(buffer[start : start + _PIECE])
+                backend.write(piece)
+                port.sent += len(piece)
+        port.sent = 0
 
     def _take_input(self) -> None:
         for port in self._ports.values():
