@@ -46,6 +46,8 @@ def _completed(text: str) -> Domain:
 def test_libvirt_writes_what_we_write(text: str) -> None:
     ours = kvmctl.domain.format(_completed(text))
     theirs = _libvirts_own(ours)
+    # What the test driver makes up, and what a vhost-user disk cannot have here either: snapshots.
+    theirs = re.sub(r"\s*<target dev='testnet[0-9]+'/>| snapshot='no'", "", theirs)
     ours, theirs = (re.sub(r"\s*<metadata>.*</metadata>", "", xml, flags=re.DOTALL) for xml in (ours, theirs))
     assert theirs == ours
 
