@@ -8,6 +8,8 @@ import shutil
 import subprocess
 import sys
 import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -75,43 +77,83 @@ def await_path(path: Path) -> None:
         time.sleep(0.02)
 
 
-def test_size_and_limits_change_while_the_guest_runs(tmp_path: Path) -> None:
-    image, qmp = tmp_path / "disk.qcow2", tmp_path / "qmp"
-    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", image, "8M"], check=True)
-    xml = tmp_path / "guest.xml"
+@contextmanager
+def running(directory: Path, image: Path, more: str = "") -> Iterator[Path]:
+    """A guest that writes the image over and over; the path of its QMP socket."""
+    qmp, xml, serial = directory / "qmp", directory / "guest.xml", directory / "serial"
     xml.write_text(
-        "<domain type='kvm'><name>resized</name><memory unit='MiB'>32</memory>"
-        f"<os><type>hvm</type><kernel>{build('writer', tmp_path)}</kernel></os><devices>"
+        "<domain type='kvm'><name>writer</name><memory unit='MiB'>32</memory>"
+        f"<os><type>hvm</type><kernel>{build('writer', directory)}</kernel></os><devices>"
         f"<disk type='file'><driver name='qemu' type='qcow2'/><source file='{image}'/><target dev='vda'/>"
-        "<iotune><total_bytes_sec>1000000</total_bytes_sec></iotune></disk></devices></domain>"
+        f"{more}</disk><serial type='file'><source path='{serial}'/></serial></devices></domain>"
     )
+    with subprocess.Popen([sys.executable, "-m", "kvmctl.vmm", xml, "--qmp", qmp]) as vmm:
+        try:
+            await_path(qmp)
+            yield qmp
+            assert "FAIL" not in serial.read_text()
+        finally:
+            vmm.kill()
 
-    async def talk() -> None:
+
+def create(image: Path, size: str) -> None:
+    subprocess.run(["qemu-img", "create", "-q", "-f", "qcow2", image, size], check=True)
+
+
+def talk(qmp: Path, conversation: Callable[[QMPClient], Awaitable[None]]) -> None:
+    async def run() -> None:
         client = QMPClient("test")
         await client.connect(str(qmp))
+        await conversation(client)
+        await client.disconnect()
+
+    asyncio.run(asyncio.wait_for(run(), 30))
+
+
+def test_a_pause_is_one_for_the_helper(tmp_path: Path) -> None:
+    """Nothing is written between `stop` and `cont`, and the guest finds all that it had written."""
+    image = tmp_path / "disk.qcow2"
+    create(image, "1M")
+
+    async def changed_from(before: bytes) -> None:
+        while image.read_bytes() == before:
+            await asyncio.sleep(0.02)
+
+    async def conversation(client: QMPClient) -> None:
+        await changed_from(image.read_bytes())
+        for _ in range(3):
+            await client.execute("stop")
+            content = image.read_bytes()
+            await asyncio.sleep(0.2)
+            assert image.read_bytes() == content
+            await client.execute("cont")
+            await changed_from(content)
+
+    with running(tmp_path, image) as qmp:
+        talk(qmp, conversation)
+
+
+def test_size_and_limits_change_while_the_guest_runs(tmp_path: Path) -> None:
+    image = tmp_path / "disk.qcow2"
+    create(image, "8M")
+
+    async def conversation(client: QMPClient) -> None:
         (info,) = await client.execute("query-block")  # type: ignore[misc]
         assert info["inserted"]["drv"] == "qcow2"
         assert info["inserted"]["image"]["virtual-size"] == 8 << 20
         assert info["inserted"]["bps"] == 1000000
         await client.execute("block_resize", {"device": "virtio-disk0", "size": 16 << 20})
         await client.execute("block_set_io_throttle", {"id": "virtio-disk0", "iops": 50, "bps": 0})
-        while info["inserted"]["image"]["virtual-size"] != 16 << 20:
-            await asyncio.sleep(0.02)
-            (info,) = await client.execute("query-block")  # type: ignore[misc]
+        (info,) = await client.execute("query-block")  # type: ignore[misc]
+        assert info["inserted"]["image"]["virtual-size"] == 16 << 20
         assert info["inserted"]["bps"] == 0
         assert info["inserted"]["iops"] == 50
         with pytest.raises(ExecuteError, match="shares its limits"):
             await client.execute("block_set_io_throttle", {"id": "virtio-disk0", "iops": 50, "group": "all"})
-        await client.execute("quit")
-        await client.disconnect()
 
-    with subprocess.Popen([sys.executable, "-m", "kvmctl.vmm", xml, "--qmp", qmp]) as vmm:
-        try:
-            await_path(qmp)
-            asyncio.run(asyncio.wait_for(talk(), 20))
-        finally:
-            vmm.kill()
-    done = subprocess.run(
-        ["qemu-img", "info", "-U", "--output=json", image], capture_output=True, text=True, check=True
-    )
+    limits = "<iotune><total_bytes_sec>1000000</total_bytes_sec></iotune>"
+    with running(tmp_path, image, limits) as qmp:
+        talk(qmp, conversation)
+    command = ["qemu-img", "info", "-U", "--output=json", image]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["virtual-size"] == 16 << 20

@@ -34,7 +34,8 @@ from kvmctl.vmm.memory import GuestMemory
 _PROTOCOL: Final = P_MQ | P_REPLY_ACK | P_BACKEND_REQ | P_CONFIG | P_RESET_DEVICE
 _OFFERED: Final = (1 << 24) - 1 | F_INDIRECT_DESC | F_EVENT_IDX | F_VERSION_1
 """The device's own, and the formats of rings that our transports know."""
-_DRAIN_SECONDS: Final = 1.0
+DRAIN_SECONDS: Final = 5.0
+"""How long a stop waits for requests that the back end has taken."""
 _DRAIN_POLL: Final = 0.0005
 _INDEX: Final = struct.Struct("<H")
 
@@ -163,7 +164,7 @@ class VhostUserDevice:
     def _await_used(self, ring: Ring, base: int) -> None:
         """Back ends answer before what they had taken is done: wait for its completion in the used ring."""
         index = self._memory.view(ring.layout.used + 2, 2)
-        deadline = time.monotonic() + _DRAIN_SECONDS
+        deadline = time.monotonic() + DRAIN_SECONDS
         while _INDEX.unpack(index)[0] != base:
             if time.monotonic() > deadline:
                 log.warning("%s: requests of queue %d are not completed", self.name, ring.index)
