@@ -35,7 +35,10 @@ LARGEST = replace(
     uarts=(*BOARD.uarts, acpi.Uart(3, 0x3E8, 4), acpi.Uart(4, 0x2E8, 3)),
 )
 SMALLEST = replace(BOARD, processors=(acpi.Processor(0),), uarts=(), keyboard_controller=False)
-BOARDS = {"usual": BOARD, "largest": LARGEST, "smallest": SMALLEST}
+MICROVM = replace(
+    BOARD, virtio_mmio=tuple(acpi.MmioDevice(0xD000_0000 + 0x1000 * n, 0x1000, 16 + n % 8) for n in range(20))
+)
+BOARDS = {"usual": BOARD, "largest": LARGEST, "smallest": SMALLEST, "microvm": MICROVM}
 
 
 class Tables:
