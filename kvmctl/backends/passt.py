@@ -11,6 +11,7 @@ from typing import Final
 
 from kvmctl.backends.descriptors import BackendError, Unsupported
 from kvmctl.domain import Interface
+from kvmctl.domain.model.forwarding import ForwardRange, PortForward
 
 PROGRAM: Final = "passt"
 _NOISE: Final = ("Failed to send ", "Don't run as root", "No external routable interface for IPv6")
@@ -30,8 +31,28 @@ def start(interface: Interface) -> int:
             command += ["--log-file", interface.log_file]
         if interface.mtu is not None:
             command += ["--mtu", str(interface.mtu)]
+        for address in interface.addresses:
+            command += ["--address", str(address.address)]
+            if address.prefix is not None and address.address.version == 4:
+                command += ["--netmask", str(address.prefix)]
+        for forward in interface.port_forwards:
+            command += [f"--{forward.proto}-ports", _ports(forward)]
         _run(command, theirs.fileno())
         return ours.detach()
+
+
+def _ports(forward: PortForward) -> str:
+    """passt(1), --tcp-ports: [ADDRESS[%INTERFACE]/][~]FIRST[-LAST][:FIRST[-LAST]],…"""
+    place = ""
+    if forward.address is not None:
+        place = f"{forward.address}%{forward.dev}/" if forward.dev else f"{forward.address}/"
+    return place + (",".join(map(_range, forward.ranges)) or "all")
+
+
+def _range(ports: ForwardRange) -> str:
+    end = ports.end if ports.end is not None else ports.start
+    text = f"{'~' if ports.exclude else ''}{ports.start}-{end}"
+    return text if ports.to is None else f"{text}:{ports.to}-{ports.to + end - ports.start}"
 
 
 def _run(command: list[str], descriptor: int) -> None:

@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any, Protocol
 from uuid import UUID
 
@@ -154,6 +155,22 @@ class Uuid:
         return str(value)
 
 
+@dataclass(frozen=True, slots=True)
+class IpAddress:
+    """An IPv4 or IPv6 address without a zone."""
+
+    def parse(self, text: str) -> IPv4Address | IPv6Address:
+        try:
+            if "%" in text:
+                raise ValueError
+            return ip_address(text)
+        except ValueError:
+            raise BadValueError("an IP address as 192.168.122.1", ErrorKind.XML_ERROR) from None
+
+    def format(self, value: IPv4Address | IPv6Address) -> str:
+        return str(value)
+
+
 def choice(*words: str) -> Choice:
     return Choice(words)
 
@@ -176,3 +193,4 @@ ULONG = Unsigned(2**64 - 1)
 ON_OFF = Switch("on", "off")
 YES_NO = Switch("yes", "no")
 UUID_TEXT = Uuid()
+IP_ADDRESS = IpAddress()

@@ -25,6 +25,7 @@ from kvmctl.domain.codecs import (
     Adjustment,
     Choice,
     Hex,
+    IpAddress,
     Signed,
     Switch,
     Text,
@@ -191,6 +192,8 @@ def _codec(codec: ValueCodec) -> str:
             return f"a number from {least} to {limit}"
         case Adjustment():
             return "seconds, or reset"
+        case IpAddress():
+            return "an IP address"
         case CpuSet():
             return "numbers, ranges and exclusions as 0-3,^2,8"
         case Switch(on, off):

@@ -1,33 +1,15 @@
 """Values that only network XML has."""
 
 import re
-from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address
 from typing import Final
 
-from kvmctl.domain.codecs import BadValueError, Text, Unsigned
-from kvmctl.domain.errors import ErrorKind
+from kvmctl.domain.codecs import IP_ADDRESS, Text, Unsigned
 
 Address = IPv4Address | IPv6Address
 
 
-@dataclass(frozen=True, slots=True)
-class AddressCodec:
-    """An IPv4 or IPv6 address without a zone."""
-
-    def parse(self, text: str) -> Address:
-        try:
-            if "%" in text:
-                raise ValueError
-            return ip_address(text)
-        except ValueError:
-            raise BadValueError("an IP address as 192.168.122.1", ErrorKind.XML_ERROR) from None
-
-    def format(self, value: Address) -> str:
-        return str(value)
-
-
-ADDRESS: Final = AddressCodec()
+ADDRESS: Final = IP_ADDRESS
 PREFIX: Final = Unsigned(128)
 PORT: Final = Unsigned(65535, 1)
 NUMBER16: Final = Unsigned(65535)

@@ -28,6 +28,7 @@ def check(domain: Domain) -> Iterator[Finding]:
         yield from _source(interface, path)
         yield from _back_end(interface, path)
         yield from _queues(interface, path)
+        yield from _forwarding(interface, path)
 
 
 def _source(interface: Interface, path: str) -> Iterator[Finding]:
@@ -75,3 +76,35 @@ def _queues(interface: Interface, path: str) -> Iterator[Finding]:
         if size and size & (size - 1):
             message = f"{name} has to be a power of two"
             yield Finding(ErrorKind.CONFIG_UNSUPPORTED, message, f"{path}/driver/@{name}")
+
+
+def _forwarding(interface: Interface, path: str) -> Iterator[Finding]:
+    """What passt is told of the guest's addresses and ports."""
+    if interface.type != "user":
+        for element, given in (("ip", interface.addresses), ("portForward", interface.port_forwards)):
+            if given:
+                message = f"<{element}> needs interface type='user'"
+                yield Finding(ErrorKind.CONFIG_UNSUPPORTED, message, f"{path}/{element}")
+    versions = [address.address.version for address in interface.addresses]
+    if len(versions) != len(set(versions)):
+        message = "only one IP address per family is allowed"
+        yield Finding(ErrorKind.CONFIG_UNSUPPORTED, message, f"{path}/ip")
+    for address in interface.addresses:
+        if address.family not in (None, f"ipv{address.address.version}"):
+            message = f"address '{address.address}' is not of family '{address.family}'"
+            yield Finding(ErrorKind.XML_ERROR, message, f"{path}/ip/@family")
+        if (address.prefix or 0) > address.address.max_prefixlen:
+            message = f"address '{address.address}' has a prefix of {address.prefix} bits"
+            yield Finding(ErrorKind.XML_ERROR, message, f"{path}/ip/@prefix")
+    for forward in interface.port_forwards:
+        if forward.dev is not None and forward.address is None:
+            message = "a <portForward> with dev needs an address too"
+            yield Finding(ErrorKind.XML_ERROR, message, f"{path}/portForward/@dev")
+        for ports in forward.ranges:
+            end = ports.end or ports.start
+            if end < ports.start or (ports.to or ports.start) + end - ports.start > 65535:
+                message = f"ports from {ports.start} to {end} are no range"
+                yield Finding(ErrorKind.XML_ERROR, message, f"{path}/portForward/range")
+            if ports.exclude and ports.to is not None:
+                message = "ports that are excluded lead nowhere: leave 'to' out"
+                yield Finding(ErrorKind.XML_ERROR, message, f"{path}/portForward/range/@to")

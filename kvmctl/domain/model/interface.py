@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
-from kvmctl.domain.binding import always, one, value
+from kvmctl.domain.binding import always, many, one, value
 from kvmctl.domain.codecs import (
     ABSOLUTE_PATH,
     INTERFACE_NAME,
@@ -18,6 +18,7 @@ from kvmctl.domain.codecs import (
 )
 from kvmctl.domain.model.address import Address
 from kvmctl.domain.model.disk import ORDER
+from kvmctl.domain.model.forwarding import GuestAddress, PortForward
 from kvmctl.domain.model.shared import address, alias
 
 TAP_PREFIX: Final = "vnet"
@@ -76,6 +77,8 @@ class Interface:
     bridge: str | None = value("source/@bridge", INTERFACE_NAME, default=None, live=_from_network)
     dev: str | None = value("source/@dev", INTERFACE_NAME, default=None)
     """Of type user: the host's interface whose addresses the guest gets."""
+    addresses: tuple[GuestAddress, ...] = many("ip", GuestAddress)
+    port_forwards: tuple[PortForward, ...] = many("portForward", PortForward)
     target: str | None = value("target/@dev", INTERFACE_NAME, default=None, live=_has_made_up_target)
     model: str | None = value("model/@type", choice("virtio"), default=None)
     driver_name: str | None = value("driver/@name", choice("vhost", "qemu"), default=None)

@@ -27,6 +27,7 @@ from kvmctl.domain.model import (
     Vsock,
     Watchdog,
 )
+from tests.domain.strategies.forwarding import GUEST_ADDRESSES, PORT_FORWARDS
 from tests.domain.strategies.texts import ALIASES, INTERFACE_NAMES, ONE_LINE, PATHS, SWITCHES
 
 T = TypeVar("T")
@@ -186,6 +187,8 @@ def interfaces(draw: st.DrawFn) -> Interface:
             parts["dev"] = draw(maybe(INTERFACE_NAMES))
             parts["backend"] = draw(st.sampled_from([None, "passt"]))
             parts["log_file"] = draw(maybe(PATHS))
+            parts["addresses"] = draw(GUEST_ADDRESSES)
+            parts["port_forwards"] = tuple(draw(st.lists(PORT_FORWARDS, max_size=2)))
         case "vhostuser":
             parts.update(
                 source_type="unix", path=draw(PATHS), mode=draw(st.sampled_from(["server", "client"]))

@@ -6,6 +6,8 @@ import shutil
 import subprocess
 import sys
 import time
+from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -73,3 +75,32 @@ def test_a_host_without_a_way_out(isolated: SessionDaemon) -> None:
     assert "passt cannot start: " in message
     assert "No external routable interface for IPv4" in message
     assert "syslog" not in message
+
+
+def test_ports_that_lead_to_the_guest(namespace: Namespace, isolated: SessionDaemon) -> None:
+    namespace.add_way_out()
+    inside = (
+        "<ip family='ipv4' address='203.0.113.77' prefix='24'/>"
+        "<portForward proto='tcp'><range start='2022' to='22'/><range start='8000' end='8010' to='80'/>"
+        "<range start='8005' exclude='yes'/></portForward>"
+        "<portForward proto='udp' address='127.0.0.1'><range start='5353'/></portForward>"
+    )
+    xml = fake_xml("user", devices=USER.format(inside))
+    isolated.virsh("create", isolated.write("user.xml", xml))
+    (pid,) = namespace.processes("passt")
+    command = Path(f"/proc/{pid}/cmdline").read_text().split("\0")
+    options = dict(pairwise(command))
+    assert options["--tcp-ports"] == "2022-2022:22-22,8000-8010:80-90,~8005-8005"
+    assert options["--udp-ports"] == "127.0.0.1/5353-5353"
+    assert (options["--address"], options["--netmask"]) == ("203.0.113.77", "24")
+    connect = "import socket, sys; socket.create_connection(('127.0.0.1', int(sys.argv[1])), 10)"
+    for port, open_ in (("2022", True), ("8010", True), ("8005", False)):
+        done = subprocess.run([*namespace.prefix, sys.executable, "-c", connect, port], capture_output=True)
+        assert (done.returncode == 0) is open_
+    isolated.virsh("destroy", "user")
+
+
+def test_addresses_are_for_user_mode_networking_only(isolated: SessionDaemon) -> None:
+    devices = "<interface type='ethernet'><ip address='192.0.2.1'/></interface>"
+    message = isolated.error("create", isolated.write("x.xml", fake_xml("x", devices=devices)))
+    assert "<ip> needs interface type='user'" in message
