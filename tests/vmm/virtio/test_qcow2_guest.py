@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -157,3 +158,19 @@ def test_size_and_limits_change_while_the_guest_runs(tmp_path: Path) -> None:
     command = ["qemu-img", "info", "-U", "--output=json", image]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert json.loads(done.stdout)["virtual-size"] == 16 << 20
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="virtiofsd of QEMU 7.2 runs as root only")
+def test_garbage_to_devices_that_helpers_serve(tmp_path: Path, run_flat: FlatGuest) -> None:
+    """Whatever becomes of the helpers, the VMM stays, and so does a disk of its own."""
+    raw, image = tmp_path / "disk.raw", tmp_path / "disk.qcow2"
+    raw.write_bytes(bytes([0x5A]) * (1 << 20))
+    create(image, "1M")
+    (tmp_path / "shared").mkdir()
+    devices = (
+        f"<disk type='file'><source file='{raw}'/><target dev='vda'/><readonly/></disk>"
+        f"<disk type='file'><driver name='qemu' type='qcow2' queues='2'/><source file='{image}'/>"
+        "<target dev='vdb'/></disk><filesystem type='mount'><driver type='virtiofs'/>"
+        f"<source dir='{tmp_path}/shared'/><target dir='shared'/></filesystem>"
+    )
+    assert run_flat("garbage", devices) == "PASS\n"
