@@ -69,7 +69,7 @@ def set_memory(
         bool, typer.Option("--maximum", help="The most that it can have, in its definition.")
     ] = False,
 ) -> None:
-    """Give a domain more or less memory: a running guest by its balloon.
+    """Give a domain more or less memory; a running one by its balloon.
 
     \b
     kvmctl set memory web 1G

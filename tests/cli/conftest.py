@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import signal
@@ -9,13 +10,17 @@ import subprocess
 import sys
 import tempfile
 import time
+import traceback
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import redirect_stderr, redirect_stdout, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from unittest.mock import patch
 
 import pexpect
 import pytest
+
+from kvmctl.cli.main import main
 
 KVMCTL = Path(sys.executable).with_name("kvmctl")
 URI = "kvmctl:///session"
@@ -56,6 +61,32 @@ class Cli:
         return [str(KVMCTL), *(["-c", self.uri] if self.uri else []), *arguments]
 
 
+class InProcess(Cli):
+    """The same in this process, which spares the start of an interpreter a command."""
+
+    def __call__(
+        self, *arguments: str, stdin: str | None = None, timeout: float = 60
+    ) -> subprocess.CompletedProcess[str]:
+        command = self.command(*arguments)
+        output, errors = io.StringIO(), io.StringIO()
+        status = 0
+        with (
+            patch.object(sys, "argv", command),
+            patch.object(sys, "stdin", io.StringIO(stdin or "")),
+            patch.dict(os.environ, self.environment, clear=True),
+            redirect_stdout(output),
+            redirect_stderr(errors),
+        ):
+            try:
+                main()
+            except SystemExit as end:
+                status = int(end.code or 0)
+            except Exception:
+                traceback.print_exc()
+                status = 1
+        return subprocess.CompletedProcess(command, status, output.getvalue(), errors.getvalue())
+
+
 def processor_ticks(pid: int | None) -> int:
     """User and system time of a process so far, in clock ticks of a hundredth of a second (proc(5))."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -72,7 +103,7 @@ def plain_environment() -> dict[str, str]:
 @pytest.fixture
 def test_driver() -> Cli:
     """Against libvirt's own test driver: no daemon, the same domain `test` every time."""
-    return Cli(plain_environment(), "test:///default")
+    return InProcess(plain_environment(), "test:///default")
 
 
 @pytest.fixture

@@ -25,7 +25,7 @@ from kvmctl.cli.sizes import human_time, parse_size, short_size
 from kvmctl.domain import examine
 
 from . import snapshots
-from .conftest import KVMCTL, Cli, plain_environment
+from .conftest import KVMCTL, Cli, InProcess, plain_environment
 
 ROOT = Path(__file__).parents[2]
 
@@ -84,10 +84,10 @@ def test_names_only(test_driver: Cli) -> None:
 def test_no_colours(variable: str) -> None:
     environment = plain_environment() | {"FORCE_COLOR": "1", "TERM": "xterm"}
     del environment["NO_COLOR"]
-    cli = Cli(environment, "test:///default")
+    cli = InProcess(environment, "test:///default")
     assert "\x1b[3" in cli.ok("list")
     if variable == "NO_COLOR":
-        cli = Cli(environment | {"NO_COLOR": "1"}, "test:///default")
+        cli = InProcess(environment | {"NO_COLOR": "1"}, "test:///default")
         assert "\x1b[3" not in cli.ok("list")
     else:
         assert "\x1b[3" not in cli.ok("--no-color", "list")
@@ -159,7 +159,7 @@ def test_edit(test_driver: Cli, tmp_path: Path) -> None:
         editor = tmp_path / "editor"
         editor.write_text(f"#!/bin/sh\n{script}\n")
         editor.chmod(0o755)
-        return Cli(test_driver.environment | {"EDITOR": str(editor)}, test_driver.uri)("edit", "test")
+        return InProcess(test_driver.environment | {"EDITOR": str(editor)}, test_driver.uri)("edit", "test")
 
     assert edit("true").stderr == "Nothing changed; test stays as it was.\n"
     changed = edit("sed -i 's|</name>|</name><title>new</title>|' $1")
@@ -210,7 +210,9 @@ def test_run_prints_a_good_domain(test_driver: Cli, tmp_path: Path) -> None:
     assert domain.find("devices/interface/mac").get("address") == "52:54:00:00:00:01"  # type: ignore[union-attr]
 
 
-def test_run_starts_a_transient_domain(test_driver: Cli, tmp_path: Path) -> None:
+def test_run_starts_a_transient_domain(tmp_path: Path) -> None:
+    # The test driver's domains live as long as the process.
+    test_driver = Cli(plain_environment(), "test:///default")
     done = test_driver("run", str(flat(tmp_path)), "--detach")
     assert (done.returncode, done.stderr) == (0, "Started kernel. `kvmctl console kernel` shows it.\n")
     taken = test_driver("run", str(flat(tmp_path)), "--detach", "--name", "test")
