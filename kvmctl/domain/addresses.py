@@ -180,6 +180,8 @@ class OccupiedPorts:
             for one in devices.controllers
             if one.type == "virtio-serial"
         }
+        self._full = {0: 0, 1: 0}
+        """How many controllers have no port left from that number on, in their order."""
 
     def take(self, address: PortAddress) -> str | None:
         """What is wrong with it, or None."""
@@ -199,10 +201,14 @@ class OccupiedPorts:
         return next((port for port in range(first, count) if port not in taken), None)
 
     def next(self, first: int) -> PortAddress | None:
-        for controller in self._taken:
+        # Ports are never given back, so that a full controller is not looked at again.
+        controllers = [*self._taken]
+        while self._full[first] < len(controllers):
+            controller = controllers[self._full[first]]
             port = self.next_of(controller, first)
             if port is not None:
                 return PortAddress(controller=controller, bus=0, port=port)
+            self._full[first] += 1
         return None
 
     def add_controller(self) -> Controller:
