@@ -44,7 +44,7 @@ def configuration(network: Network, files: NetworkFiles) -> str:
         "# Written anew whenever the network starts or changes: use virsh net-edit instead.",
         "strict-order",
         "no-hosts",
-        f"pid-file={files.dnsmasq_pid(network.name)}",
+        f"pid-file={_quoted(files.dnsmasq_pid(network.name))}",
         "except-interface=lo",
         "bind-dynamic",
         f"interface={network.bridge_name}",
@@ -86,8 +86,9 @@ def _dns(network: Network) -> Iterator[str]:
             yield f"local=/{zone}/"
 
 
-def _quoted(text: str) -> str:
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+def _quoted(text: str | Path) -> str:
+    """Whatever characters it has."""
+    escaped = str(text).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
@@ -118,7 +119,7 @@ def _dhcp(network: Network, files: NetworkFiles) -> Iterator[str]:
         yield "dhcp-no-override"
         yield "dhcp-authoritative"
         yield f"dhcp-lease-max={_MOST_LEASES}"
-        yield f"dhcp-leasefile={files.lease_file(network.name)}"
+        yield f"dhcp-leasefile={_quoted(files.lease_file(network.name))}"
         if network.forward is None:
             yield "dhcp-option=3"  # no router
         if network.mtu is not None:
@@ -131,7 +132,7 @@ def _dhcp(network: Network, files: NetworkFiles) -> Iterator[str]:
     for ip in network.ips:
         if ip.tftp is not None:
             yield "enable-tftp"
-            yield f"tftp-root={ip.tftp}"
+            yield f"tftp-root={_quoted(ip.tftp)}"
 
 
 def _addresses(subnet: IPv4Network | IPv6Network, dhcp: Dhcp) -> Iterator[str]:

@@ -37,6 +37,16 @@ def serve(
     """What a bridge that is there needs; also anew, after a change. Raises VirError."""
     if not network.owns_bridge:
         return None
+    open_ways(network, uuid)
+    if running is not None:
+        dnsmasq.stop(running)
+    return dnsmasq.start(network, files) if dnsmasq.is_wanted(network) else None
+
+
+def open_ways(network: Network, uuid: UUID) -> None:
+    """What lets traffic through the host, and what keeps it out. Raises VirError."""
+    if not network.owns_bridge:
+        return
     if network.forward is not None:
         try:
             for version in sorted({ip.address.version for ip in network.ips}):
@@ -45,9 +55,6 @@ def serve(
             raise system_failure(error, "cannot enable IP forwarding") from error
     if firewall.is_wanted(network):
         firewall.apply(network, uuid)
-    if running is not None:
-        dnsmasq.stop(running)
-    return dnsmasq.start(network, files) if dnsmasq.is_wanted(network) else None
 
 
 def take_down(network: Network, uuid: UUID, files: NetworkFiles) -> None:

@@ -290,6 +290,9 @@ class Networks:
         if status.dnsmasq is not None and not status.dnsmasq.alive():
             log.warning("network %s: its dnsmasq has ended; it gets a new one", live.name)
             await self._serve(network, live)
+        else:
+            # Whoever flushed the host's rules meanwhile did not mean these.
+            await asyncio.to_thread(host.open_ways, live, network.uuid)
 
     def _forget(self, network: NetworkObject) -> None:
         network.removed = True

@@ -63,7 +63,7 @@ def test_everything_at_once(files: NetworkFiles) -> None:
         "dhcp-option=option:mtu,9000",
         "enable-ra",
         "enable-tftp",
-        "tftp-root=/srv/tftp",
+        'tftp-root="/srv/tftp"',
     } <= set(lines)
     assert "port=0" not in lines
 

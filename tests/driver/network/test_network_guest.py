@@ -54,6 +54,11 @@ def test_linux_gets_its_address_and_answers(
     assert namespace.ping(address, PATIENCE)
     line = isolated.virsh("domifaddr", "linux", "--source", "arp").stdout.split()
     assert line[:3] == [target, MAC, "ipv4"] and line[3].startswith(address)
+    isolated.virsh("domif-setlink", "linux", target, "down")
+    assert isolated.virsh("domif-getlink", "linux", target).stdout.split()[-1] == "down"
+    assert not namespace.ping(address, 3)
+    isolated.virsh("domif-setlink", "linux", target, "up")
+    assert namespace.ping(address, PATIENCE)
     isolated.virsh("destroy", "linux")
     assert "connections" not in isolated.virsh("net-dumpxml", "inside").stdout
 

@@ -68,8 +68,10 @@ def test_it_outlives_its_daemon(namespace: Namespace, isolated: SessionDaemon) -
     daemon.stop(signal.SIGKILL)
     servers = namespace.processes("dnsmasq")
     os.kill(servers[0], signal.SIGKILL)
+    namespace.run("nft", "flush", "ruleset")
     daemon.start()
     assert _listed(daemon) == ["kept", "transient"]
+    assert namespace.run("nft", "list", "ruleset").count("table") == 2, "rules are set again"
     assert daemon.virsh("net-list", "--persistent").stdout.split()[0] == "kept"
     assert daemon.virsh("net-dumpxml", "kept").stdout == before
     assert len(namespace.processes("dnsmasq")) == 2, "one that had ended meanwhile is replaced"
@@ -92,6 +94,17 @@ def test_a_start_that_was_cut_off_is_undone(namespace: Namespace, isolated: Sess
     assert namespace.processes("dnsmasq") == []
     assert namespace.run("nft", "list", "ruleset") == ""
     daemon.virsh("net-start", "cut")
+
+
+def test_a_name_with_everything_in_it(namespace: Namespace, isolated: SessionDaemon) -> None:
+    name = "a #1 \\ \"b\" 'c', $d;é"
+    xml = network_xml("NAME").replace("NAME", name)
+    isolated.virsh("net-create", isolated.write("odd.xml", xml))
+    assert len(namespace.processes("dnsmasq")) == 1
+    assert isolated.virsh("net-list", "--name").stdout.strip() == name
+    assert (isolated.run / f"networks/{name}.pid").exists()
+    isolated.virsh("net-destroy", name)
+    assert namespace.processes("dnsmasq") == []
 
 
 def test_autostart_is_for_the_hosts_start(isolated: SessionDaemon) -> None:
