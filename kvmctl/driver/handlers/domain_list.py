@@ -40,6 +40,8 @@ async def domain_lookup_by_name(
 
 def matches(domain: DomainObject, flags: ListFlags) -> bool:
     """Filters come in groups: a domain has to match one of each group that is named at all."""
+    if not flags:
+        return True
     known = {
         State.RUNNING: ListFlags.RUNNING,
         State.PAUSED: ListFlags.PAUSED,

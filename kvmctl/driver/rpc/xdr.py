@@ -447,12 +447,13 @@ def _optional(item: Codec) -> Codec:
 def _enumeration(kind: type[IntEnum]) -> Codec:
     """Enumeration, RFC 4506, section 4.3."""
     packer = packing.Struct(">i")
+    members = {int(member): member for member in kind}
 
     def to_member(value: Any) -> IntEnum:
-        try:
-            return kind(value)
-        except ValueError:
-            raise XdrError(f"{value!r} is no {kind.__name__}") from None
+        member = members.get(value)
+        if member is None:
+            raise XdrError(f"{value!r} is no {kind.__name__}")
+        return member
 
     def encode_member(out: bytearray, value: Any) -> None:
         out += packer.pack(to_member(value))
