@@ -108,6 +108,12 @@ class Choice:
     model: Model | None
     features: frozenset[str]
     """All that the guest is to have."""
+    forced: frozenset[str] = frozenset()
+    """Those of them that CPUID shows whatever the host has."""
+
+    def listed(self, host: HostCpu) -> frozenset[str]:
+        """What CPUID is made to show: a kernel would turn on what KVM does not list, and fail."""
+        return self.features & host.listed | self.forced
 
 
 def choose(wish: Wish, host: HostCpu) -> Choice:
@@ -125,7 +131,8 @@ def choose(wish: Wish, host: HostCpu) -> Choice:
         basis = (model.features - _WHERE_OFFERED) | ((_ALWAYS | model.features) & host.features)
         if wish.match == "minimum":
             basis |= host.features - NOT_MIGRATABLE
-    return Choice(model, _with_policies(wish, basis, host))
+    forced = frozenset(name for name, policy in wish.policies.items() if policy == "force")
+    return Choice(model, _with_policies(wish, basis, host), forced)
 
 
 def _check_names(wish: Wish) -> None:

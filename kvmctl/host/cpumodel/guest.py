@@ -50,8 +50,9 @@ _LATER: Final = frozenset({"osxsave", "ospke", "ht", "cmp_legacy"})
 
 def guest_entries(choice: Choice, host: HostCpu) -> list[CpuidEntry]:
     """The leaves of every vCPU, from those that KVM supports."""
-    entries = [_entry(entry, choice) for entry in _with_places(host.entries, choice.features)]
-    return _with_xsave(entries, choice.features)
+    features = choice.listed(host)
+    entries = [_entry(entry, choice.model, features) for entry in _with_places(host.entries, features)]
+    return _with_xsave(entries, features)
 
 
 def guest_msrs(choice: Choice, host: HostCpu) -> dict[int, int]:
@@ -62,7 +63,7 @@ def guest_msrs(choice: Choice, host: HostCpu) -> dict[int, int]:
     for number in FEATURE_MSRS:
         place = Place.of_msr(number, "eax")
         if number in host.msrs and (number != ARCH_CAPABILITIES or "arch-capabilities" in choice.features):
-            shown[number] = mask(place, choice.features)
+            shown[number] = mask(place, choice.listed(host))
     return shown
 
 
@@ -79,21 +80,21 @@ def _with_places(entries: Iterable[CpuidEntry], features: Iterable[str]) -> list
     return found
 
 
-def _entry(entry: CpuidEntry, choice: Choice) -> CpuidEntry:
-    named = choice.model is not None
+def _entry(entry: CpuidEntry, model: Model | None, features: frozenset[str]) -> CpuidEntry:
+    named = model is not None
     if entry.function in _HYPERVISOR_LEAVES:
         return entry
     registers = {name: getattr(entry, name) for name in _REGISTERS}
-    if named and entry.function not in _KEPT_LEAVES and not _details(entry, choice.features):
+    if named and entry.function not in _KEPT_LEAVES and not _details(entry, features):
         registers = dict.fromkeys(_REGISTERS, 0)
     for place in PLACES:
         if place.msr or (place.leaf, place.index) != (entry.function, entry.index):
             continue
-        bits = mask(place, choice.features - _LATER)
+        bits = mask(place, features - _LATER)
         unnamed = 0 if named else getattr(entry, place.register) & ~known_bits(place)
         registers[place.register] = bits | unnamed
-    if choice.model is not None:
-        registers |= _identity(entry, choice.model)
+    if model is not None:
+        registers |= _identity(entry, model)
     return replace(entry, **registers)
 
 

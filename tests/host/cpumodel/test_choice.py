@@ -11,6 +11,7 @@ from kvmctl.host.cpumodel import (
     FEATURES,
     MODELS,
     CpuError,
+    HostCpu,
     Wish,
     choose,
     closest,
@@ -105,6 +106,17 @@ def test_a_named_model_shows_itself() -> None:
     assert leaves[0xD, 0].ecx == 0x240 + 0x100
     assert (0xD, 5) not in leaves
     assert leaves[0, 0] == real.entries[0]
+
+
+def test_what_kvm_does_not_list_is_not_shown() -> None:
+    """Programs have it on some hosts all the same, but a kernel must not turn it on."""
+    plain = icelake()
+    real = HostCpu.of(plain.entries, plain.msrs, tsc_deadline=True, shown=["lwp", "tbm"])
+    choice = choose(custom("Nehalem", lwp="require", tbm="force"), real)
+    assert choice.features >= {"lwp", "tbm"}
+    shown = present(guest_entries(choice, real), {})
+    assert "tbm" in shown
+    assert "lwp" not in shown
 
 
 def test_leaves_come_with_their_feature() -> None:
