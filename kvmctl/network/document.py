@@ -5,7 +5,7 @@ from typing import TypeVar
 from kvmctl.domain import source, writer
 from kvmctl.domain.errors import DomainError, ErrorKind
 from kvmctl.domain.reader import Reader
-from kvmctl.network import meaning
+from kvmctl.network import meaning, unsupported
 from kvmctl.network.model import Network
 
 Part = TypeVar("Part")
@@ -14,7 +14,9 @@ Part = TypeVar("Part")
 def parse(text: str | bytes) -> Network:
     """The network of an XML document; DomainError names the first thing in it that is wrong."""
     reader = Reader()
-    network: Network = reader.read(Network, source.load(text))
+    root = source.load(text)
+    unsupported.refuse(root)
+    network: Network = reader.read(Network, root)
     check(network, reader)
     return network
 

@@ -120,7 +120,11 @@ def _with_range(start: str, end: str) -> str:
     [
         ("<forward mode='nat'/>", ErrorKind.XML_ERROR, "no IP address provided"),
         ("<forward mode='bridge'/>", ErrorKind.CONFIG_UNSUPPORTED, "no bridge name"),
-        ("<forward mode='vepa'/>", ErrorKind.XML_DETAIL, "'nat' or 'route' or 'open' or 'bridge'"),
+        ("<forward mode='vepa'/>", ErrorKind.CONFIG_UNSUPPORTED, "value 'vepa'"),
+        ("<forward mode='best'/>", ErrorKind.XML_DETAIL, "'nat' or 'route' or 'open' or 'bridge'"),
+        ("<portgroup name='a'/>", ErrorKind.CONFIG_UNSUPPORTED, "element 'portgroup' is not supported"),
+        ("<bridge name='b' zone='z'/>", ErrorKind.CONFIG_UNSUPPORTED, "attribute 'zone'"),
+        ("<portgrop/>", ErrorKind.XML_DETAIL, "unknown element 'portgrop'"),
         ("<forward mode='bridge'/><bridge name='b'/>" + IP.format(""), ErrorKind.CONFIG_UNSUPPORTED, "<ip>"),
         ("<forward mode='route'><nat><port start='1' end='2'/></nat></forward>" + IP.format(""),
          ErrorKind.XML_ERROR, "<nat> needs"),
