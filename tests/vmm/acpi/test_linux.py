@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from kvmctl.host import kvm
 from tests.guests.linux import cpio
 from tests.guests.linux.fixture import LinuxGuest
 from tests.vmm.boot.test_guest import PATIENCE, output_until
@@ -83,7 +84,7 @@ def test_linux_powers_off(linux_guest: LinuxGuest, poweroff_initrd: Path, tmp_pa
         assert complaint not in console
 
 
-TOPOLOGY = """<cpu mode='host-passthrough'><topology sockets='2' dies='1' cores='2' threads='2'/>
+TOPOLOGY = """<cpu mode='host-model'><topology sockets='2' dies='1' cores='2' threads='2'/>
 <numa><cell id='0' cpus='0-3' memory='64' unit='MiB'/><cell id='1' cpus='4-7' memory='64' unit='MiB'/></numa>
 </cpu>"""
 
@@ -101,6 +102,7 @@ def test_linux_starts_all_its_cpus(linux_guest: LinuxGuest, tmp_path: Path) -> N
         "CPU topo: Num. threads per package:   4",
         "CPU topo: Allowing 5 present CPUs plus 0 hotplug CPUs",
         "ACPI: SRAT 0x",
+        "smpboot: CPU0: Intel Virtual CPU (" if kvm.host_cpu().vendor == "Intel" else "smpboot: CPU0: ",
     ):
         assert line in console
     assert "[Firmware Bug]" not in console
