@@ -75,7 +75,7 @@ lines &amp; more</description>
   </os>
   <features>
     <acpi/>
-    <apic/>
+    <apic eoi='off'/>
     <pae/>
     <kvm>
       <hidden state='on'/>

@@ -16,6 +16,7 @@ from kvmctl.domain import (
 )
 from kvmctl.domain.model import (
     AbsentFeature,
+    Apic,
     BiosEntry,
     Cpu,
     CpuCache,
@@ -116,7 +117,7 @@ def test_every_field() -> None:
         ),
         features=Features(
             acpi=True,
-            apic=True,
+            apic=Apic(eoi=False),
             pae=True,
             kvm_hidden=True,
             kvm_hint_dedicated=False,

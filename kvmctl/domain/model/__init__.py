@@ -13,7 +13,7 @@ from kvmctl.domain.model.cputune import Cputune, EmulatorPin, EmulatorSched, Vcp
 from kvmctl.domain.model.devices import Devices
 from kvmctl.domain.model.disk import Disk, IoTune
 from kvmctl.domain.model.domain import Domain
-from kvmctl.domain.model.features import AbsentFeature, Features, FeatureState
+from kvmctl.domain.model.features import AbsentFeature, Apic, Features, FeatureState
 from kvmctl.domain.model.filesystem import Filesystem
 from kvmctl.domain.model.interface import GuestOffloads, HostOffloads, Interface
 from kvmctl.domain.model.memballoon import Memballoon
@@ -33,6 +33,7 @@ from kvmctl.domain.model.watchdog import Watchdog
 __all__ = [
     "AbsentFeature",
     "Address",
+    "Apic",
     "BiosEntry",
     "Boot",
     "Channel",

@@ -1,7 +1,8 @@
 # ruff: noqa: RUF009 - the binding functions return dataclasses.field
 """formatdomain, "Element and attribute overview"."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 from uuid import UUID
 
 from kvmctl.domain.binding import always, group, many, one, size, value, verbatim
@@ -35,7 +36,8 @@ class Domain:
     title: str | None = value("title", LINE, default=None)
     description: str | None = value("description", TEXT, default=None)
     metadata: str | None = verbatim("metadata")
-    memory: int = size("memory")
+    memory: int = size("memory", default=0)
+    """Bytes; where the XML does not say, those of the NUMA cells."""
     current_memory: int | None = size("currentMemory", default=None)
     memtune: Memtune = group("memtune", Memtune)
     memory_backing: MemoryBacking = group("memoryBacking", MemoryBacking)
@@ -61,3 +63,8 @@ class Domain:
     devices: Devices = one("devices", Devices, default=Devices())
     seclabels: tuple[Seclabel, ...] = many("seclabel", Seclabel)
     quirks: Quirks | None = one(f"{{{NAMESPACE}}}quirks", Quirks, default=None)
+
+    def after_parse(self) -> Self:
+        if self.memory == 0 and self.cpu is not None and self.cpu.cells:
+            return replace(self, memory=self.cpu.cells_memory)
+        return self

@@ -15,6 +15,13 @@ class FeatureState:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Apic:
+    """``eoi``: whether the guest is offered KVM's end of interrupt without an exit."""
+
+    eoi: bool | None = value("@eoi", ON_OFF, default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AbsentFeature:
     """What the machine has not, and a document may say that it wants it not."""
 
@@ -26,7 +33,7 @@ class Features:
     """formatdomain, "Hypervisor features": firmware tables, and what KVM offers to the guest by CPUID."""
 
     acpi: bool = presence("acpi")
-    apic: bool = presence("apic")
+    apic: Apic | None = one("apic", Apic, default=None)
     pae: bool = presence("pae")
     kvm_hidden: bool | None = value("kvm/hidden/@state", ON_OFF, default=None)
     """Whether the guest is not told that it runs on KVM."""

@@ -25,6 +25,7 @@ _ADDRESS_SIZES: Final = 0x8000_0008
 # Linux Documentation/virt/kvm/x86/cpuid.rst
 _KVM_CLOCK: Final = 1 << 0 | 1 << 3 | 1 << 24
 """KVM_FEATURE_CLOCKSOURCE, its successor, and that both are stable."""
+_KVM_PV_EOI: Final = 1 << 6
 _KVM_PV_UNHALT: Final = 1 << 7
 _KVM_PV_IPI: Final = 1 << 11
 _KVM_POLL_CONTROL: Final = 1 << 12
@@ -135,6 +136,7 @@ def _with_paravirtual(entry: CpuidEntry, domain: Domain) -> CpuidEntry:
     eax, edx = entry.eax, entry.edx
     states = (
         (_KVM_CLOCK, has_kvmclock(domain.clock)),
+        (_KVM_PV_EOI, features.apic.eoi if features.apic is not None else None),
         (_KVM_PV_UNHALT, features.pvspinlock.state if features.pvspinlock is not None else None),
         (_KVM_PV_IPI, features.kvm_pv_ipi),
         (_KVM_POLL_CONTROL, features.kvm_poll_control),

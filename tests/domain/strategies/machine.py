@@ -9,7 +9,7 @@ from lxml import etree
 
 from kvmctl.domain import Domain, Os, Quirks
 from kvmctl.domain.model import BiosEntry, OemString, Sysinfo, SystemEntry
-from kvmctl.domain.model.features import AbsentFeature, Features, FeatureState
+from kvmctl.domain.model.features import AbsentFeature, Apic, Features, FeatureState
 from kvmctl.domain.model.os import Boot
 from kvmctl.domain.model.pm import Pm
 from kvmctl.domain.model.seclabel import Seclabel
@@ -38,7 +38,7 @@ _STATES = st.none() | st.builds(FeatureState, state=st.booleans())
 features = st.builds(
     Features,
     acpi=st.booleans(),
-    apic=st.booleans(),
+    apic=st.none() | st.builds(Apic, eoi=SWITCHES),
     pae=st.booleans(),
     kvm_hidden=SWITCHES,
     kvm_hint_dedicated=SWITCHES,

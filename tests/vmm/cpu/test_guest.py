@@ -67,14 +67,15 @@ def test_a_full_check_sees_what_the_quirks_hide() -> None:
 
 def test_hints_and_hiding() -> None:
     shown = leaves(guest("").entries(0))
-    assert shown[0x4000_0001, 0].eax & 1 << 7
+    assert shown[0x4000_0001, 0].eax & 1 << 7 and shown[0x4000_0001, 0].eax & 1 << 6
     tuned = leaves(
         guest(
             "",
-            features="<kvm><hint-dedicated state='on'/><pv-ipi state='off'/></kvm><pvspinlock state='off'/>",
+            features="<apic eoi='off'/><pvspinlock state='off'/>"
+            "<kvm><hint-dedicated state='on'/><pv-ipi state='off'/></kvm>",
         ).entries(0)
     )
-    assert not tuned[0x4000_0001, 0].eax & (1 << 7 | 1 << 11)
+    assert not tuned[0x4000_0001, 0].eax & (1 << 6 | 1 << 7 | 1 << 11)
     assert tuned[0x4000_0001, 0].edx == 1
     hidden = leaves(guest("", features="<kvm><hidden state='on'/></kvm><pmu state='off'/>").entries(0))
     assert not [where for where in hidden if 0x4000_0000 <= where[0] < 0x5000_0000 or where[0] == 0xA]
