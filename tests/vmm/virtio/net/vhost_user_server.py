@@ -111,8 +111,15 @@ class Server(threading.Thread):
             case Request.GET_VRING_BASE:
                 index, _ = VRING_STATE.unpack(payload)
                 self._stopping.set()
-                return VRING_STATE.pack(index, 0)
+                return VRING_STATE.pack(index, self._used(index))
         return None
+
+    def _used(self, index: int) -> int:
+        """Where to go on: every request that was taken is given back already."""
+        memory = self._memory
+        assert memory is not None
+        _, used, _ = map(memory.guest_address, self._rings[index]["addresses"])
+        return int.from_bytes(memory.view(used + 2, 2), "little")
 
     def _queue(self, index: int) -> SplitQueue:
         ring, memory = self._rings[index], self._memory
