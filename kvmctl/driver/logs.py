@@ -122,6 +122,7 @@ def set_up(config: Config, paths: Paths, *, to_file: bool) -> None:
     for handler in handlers:
         root.addHandler(handler)
     root.setLevel(filtering.lowest)
+    logging.getLogger("asyncio").setLevel(logging.INFO)
 
 
 def _output(text: str) -> logging.Handler:

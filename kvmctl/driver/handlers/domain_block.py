@@ -11,7 +11,7 @@ from kvmctl.driver.domain import DomainObject
 from kvmctl.driver.driver import Driver
 from kvmctl.driver.errors import check_flags, failure
 from kvmctl.driver.handlers.table import Table
-from kvmctl.driver.handlers.typed import TYPED_STRING_OKAY, limited, validated
+from kvmctl.driver.handlers.typed import TYPED_STRING_OKAY, limited, understood, validated
 from kvmctl.driver.rpc import Connection, ErrorCode, Procedure, types
 from kvmctl.driver.rpc.types.params import ParamType, TypedParam
 
@@ -157,6 +157,7 @@ async def domain_get_block_io_tune(
             if kind is ParamType.STRING and value is None:
                 continue
             params.append(TypedParam.of(name, kind, value or 0))
+    params = understood(params, args.flags)
     count = len(params) or len(_TUNES)
     return types.DomainGetBlockIoTuneRet(params=limited(params, args.nparams), nparams=count)
 

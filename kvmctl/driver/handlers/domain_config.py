@@ -1,6 +1,10 @@
 """virDomain: definitions and what is kept with them."""
 
-from kvmctl.driver.constants import DefineFlags, UndefineFlags
+from dataclasses import replace
+from typing import Any
+
+from kvmctl.domain import Domain
+from kvmctl.driver.constants import AffectFlags, DefineFlags, UndefineFlags
 from kvmctl.driver.driver import Driver
 from kvmctl.driver.errors import check_flags, failure
 from kvmctl.driver.events import wire_domain
@@ -82,3 +86,35 @@ async def domain_rename(
         raise failure(ErrorCode.INVALID_ARG, "new_name in virDomainRename must not be NULL")
     await driver.definitions.rename(driver.find(args.dom), args.new_name)
     return types.DomainRenameRet(retcode=0)
+
+
+# virDomainLifecycle and virDomainLifecycleAction, as far as the machine has them
+_LIFECYCLES = ("on_poweroff", "on_reboot", "on_crash")
+_ACTIONS = {0: "destroy", 1: "restart", 3: "preserve"}
+
+
+@table.answers(Procedure.DOMAIN_SET_LIFECYCLE_ACTION)
+async def domain_set_lifecycle_action(
+    driver: Driver, _connection: Connection, args: types.DomainSetLifecycleActionArgs
+) -> None:
+    check_flags(args.flags, AffectFlags.LIVE | AffectFlags.CONFIG, "virDomainSetLifecycleAction")
+    if args.type >= len(_LIFECYCLES):
+        raise failure(ErrorCode.INVALID_ARG, f"unknown lifecycle type '{args.type}'")
+    name, action = _LIFECYCLES[args.type], _ACTIONS.get(args.action)
+    if action is None:
+        raise failure(ErrorCode.OPERATION_UNSUPPORTED, f"lifecycle action '{args.action}' is not supported")
+    domain = driver.find(args.dom)
+
+    def changed(definition: Domain) -> Domain:
+        values: dict[str, Any] = {name: action}
+        return replace(definition, **values)
+
+    async def apply(_wanted: Domain) -> None:
+        qmp = {"destroy": "poweroff", "preserve": "pause"}.get(action)
+        if name != "on_poweroff" or qmp is None:
+            raise failure(
+                ErrorCode.OPERATION_UNSUPPORTED, f"<{name}> of a running guest cannot become '{action}'"
+            )
+        await domain.execute("set-action", shutdown=qmp)
+
+    await driver.definitions.reconfigure(domain, args.flags, changed, apply)

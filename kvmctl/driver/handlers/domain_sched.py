@@ -12,7 +12,7 @@ from kvmctl.driver.domain import DomainObject
 from kvmctl.driver.driver import Driver
 from kvmctl.driver.errors import check_flags, failure
 from kvmctl.driver.handlers.table import Table
-from kvmctl.driver.handlers.typed import TYPED_STRING_OKAY, limited, validated
+from kvmctl.driver.handlers.typed import TYPED_STRING_OKAY, limited, understood, validated
 from kvmctl.driver.rpc import Connection, ErrorCode, Procedure, types
 from kvmctl.driver.rpc.types.params import ParamType, TypedParam
 
@@ -145,9 +145,12 @@ async def domain_get_numa_parameters(
 ) -> types.DomainGetNumaParametersRet:
     check_flags(args.flags, _AFFECT | TYPED_STRING_OKAY, "virDomainGetNumaParameters")
     numatune = driver.find(args.dom).queried(args.flags).numatune
-    params = (
-        TypedParam.of("numa_mode", ParamType.INT, _MODES.index(numatune.mode or "strict")),
-        TypedParam.of("numa_nodeset", ParamType.STRING, CPU_SET.format(numatune.nodeset or ())),
+    params = understood(
+        [
+            TypedParam.of("numa_mode", ParamType.INT, _MODES.index(numatune.mode or "strict")),
+            TypedParam.of("numa_nodeset", ParamType.STRING, CPU_SET.format(numatune.nodeset or ())),
+        ],
+        args.flags,
     )
     return types.DomainGetNumaParametersRet(params=limited(params, args.nparams), nparams=len(params))
 

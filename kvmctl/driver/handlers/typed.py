@@ -41,3 +41,10 @@ def validated(params: Sequence[TypedParam], known: Mapping[str, ParamType]) -> d
 def limited(params: Sequence[TypedParam], wanted: int) -> tuple[TypedParam, ...]:
     """As many as the client has room for; with 0 it only asks how many there are."""
     return tuple(params[:wanted]) if wanted > 0 else ()
+
+
+def understood(params: Sequence[TypedParam], flags: int) -> list[TypedParam]:
+    """Without text for clients that do not know it (VIR_TYPED_PARAM_STRING_OKAY)."""
+    return [
+        param for param in params if flags & TYPED_STRING_OKAY or param.value.type is not ParamType.STRING
+    ]

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from dataclasses import replace
 from pathlib import Path
 
 from kvmctl.domain import Domain
@@ -88,6 +89,7 @@ class Adoption:
             return None
         run.monitor = monitor
         _set_queried_state(domain, run, str(answer.get("status")))
+        await _ask_balloon(domain)
         self._parts.save_status(domain)
         return monitor
 
@@ -118,6 +120,16 @@ class Adoption:
         log.warning("domain %s: its unfinished start was undone", live.name)
         scope_of(live, self._parts.store.paths).remove()
         files.remove()
+
+
+async def _ask_balloon(domain: DomainObject) -> None:
+    """What the guest gave back while no daemon was told."""
+    try:
+        if domain.live is not None and "query-balloon" in await domain.commands():
+            actual = int((await domain.execute("query-balloon"))["actual"])
+            domain.live = replace(domain.live, current_memory=actual)
+    except VirError as error:
+        log.debug("domain %s: no answer about its balloon: %s", domain.name, error)
 
 
 async def _end_unknown(path: Path) -> None:
