@@ -37,8 +37,24 @@ def is_needed(disk: Disk) -> bool:
     return disk.driver_type not in (None, "raw")
 
 
+def _refuse_what_it_lacks(disk: Disk) -> None:
+    group = disk.iotune.group_name if disk.iotune is not None else None
+    for wanted, what in (
+        (disk.serial, "a serial number"),
+        (disk.physical_block_size, "a physical block size"),
+        (disk.error_policy not in (None, "report"), f"error_policy='{disk.error_policy}'"),
+        (disk.rerror_policy not in (None, "report"), f"rerror_policy='{disk.rerror_policy}'"),
+        (group, "limits that it shares with others"),
+    ):
+        if wanted:
+            raise Unsupported(
+                f"disk '{disk.target}' of type '{disk.driver_type}' cannot have {what}: only raw disks can"
+            )
+
+
 def start(disk: Disk, descriptors: Descriptors) -> None:
     """Raises BackendError, with the daemon's own words when it cannot use the image."""
+    _refuse_what_it_lacks(disk)
     program = shutil.which(PROGRAM)
     if program is None:
         raise Unsupported(

@@ -41,9 +41,10 @@ def image(tmp_path: Path) -> Path:
     return path
 
 
-def guest(image: Path) -> str:
+def guest(image: Path, driver: str = "", more: str = "") -> str:
     devices = (
-        f"<disk type='file'><driver type='qcow2'/><source file='{image}'/><target dev='vda'/></disk>"
+        f"<disk type='file'><driver type='qcow2' {driver}/><source file='{image}'/>"
+        f"<target dev='vda'/>{more}</disk>"
         "<serial type='pty'/>"
     )
     return monitor_xml("served", devices=devices)
@@ -88,3 +89,19 @@ def test_an_image_that_the_helper_refuses(daemon: SessionDaemon, image: Path) ->
     assert "qemu-storage-daemon does not serve virtio-disk0" in message
     assert "not in qcow2 format" in message
     wait_until(lambda: not helpers(image))
+
+
+@pytest.mark.parametrize(
+    ("driver", "more", "what"),
+    [
+        ("", "<serial>S1</serial>", "a serial number"),
+        ("error_policy='stop'", "", "error_policy='stop'"),
+        ("", "<iotune><total_iops_sec>5</total_iops_sec><group_name>g</group_name></iotune>", "shares"),
+    ],
+)
+def test_what_only_raw_disks_can_have(
+    daemon: SessionDaemon, image: Path, driver: str, more: str, what: str
+) -> None:
+    message = daemon.error("create", daemon.write("served.xml", guest(image, driver, more)))
+    assert "disk 'vda' of type 'qcow2' cannot have" in message
+    assert what in message
