@@ -46,6 +46,9 @@ def _page_size(domain: Domain) -> int | None:
     sizes = {page.size for page in wanted.pages}
     if len(sizes) > 1:
         raise GuestMemoryError("a guest's memory is of huge pages of one size here")
+    cells = set(cell_ranges(domain)) or {0}
+    if any(page.nodeset is not None and page.nodeset < cells for page in wanted.pages):
+        raise GuestMemoryError("huge pages are for all NUMA cells of a guest or for none here")
     size = sizes.pop() if sizes else hugepages.default_size()
     if size is None:
         raise GuestMemoryError("this host has no huge pages")

@@ -227,3 +227,14 @@ def test_cells_have_their_own_nodes() -> None:
     backing = _backing(tune, cpu)
     assert backing.shared
     assert backing.policies == (Policy(16 * MIB, 48 * MIB, "preferred", frozenset({0})),)
+
+
+def test_huge_pages_are_for_all_cells() -> None:
+    cpu = (
+        "<cpu><numa><cell id='0' cpus='0' memory='32' unit='MiB'/>"
+        "<cell id='1' cpus='1' memory='32' unit='MiB'/></numa></cpu>"
+    )
+    page = "<memoryBacking><hugepages><page size='2' unit='MiB' nodeset='{}'/></hugepages></memoryBacking>"
+    assert _backing(page.format("0-1"), cpu).page_size == 2 * MIB
+    with pytest.raises(GuestMemoryError, match="for all NUMA cells of a guest or for none"):
+        _backing(page.format("0"), cpu)
