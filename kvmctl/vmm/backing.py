@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kvmctl.backends import storagedaemon
 from kvmctl.host import hugepages
 from kvmctl.vmm.memory import Backing, GuestMemoryError, Policy
 
@@ -34,7 +35,7 @@ def _is_shared(domain: Domain) -> bool:
         domain.memory_backing.access_mode == "shared"
         or any(cell.mem_access == "shared" for cell in cells)
         or bool(devices.filesystems)
-        or any(disk.driver_type not in (None, "raw") or disk.type == "vhostuser" for disk in devices.disks)
+        or any(storagedaemon.is_needed(disk) or disk.type == "vhostuser" for disk in devices.disks)
         or any(interface.type == "vhostuser" for interface in devices.interfaces)
     )
 
