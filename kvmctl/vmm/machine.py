@@ -229,6 +229,7 @@ class Machine:
         """Let the vCPUs go, unless the guest has just ended itself."""
         with self.bus.lock:
             if self._event is None:
+                self._io_failed = False  # what failed is tried again
                 for device in self._devices:
                     if isinstance(device, Pausable):
                         device.resume()
