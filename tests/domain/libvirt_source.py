@@ -13,7 +13,9 @@ import tarfile
 import tempfile
 from pathlib import Path
 
-DOCUMENTS = "tests/qemuxml2argvdata"
+DOCUMENTS = "qemuxml2argvdata"
+OUTPUTS = "qemuxml2xmloutdata"
+"""The same documents, by their names, as libvirt's driver for QEMU writes them: not all of them."""
 _SOURCES = Path("/etc/apt")
 _ONE_LINE = re.compile(r"^deb(?:-src)?\s+(?P<rest>.+)$", re.MULTILINE)
 
@@ -22,17 +24,17 @@ class SourceUnavailable(Exception):
     """Why libvirt's source cannot be had here."""
 
 
-def documents() -> list[Path]:
-    """All of libvirt's domain documents for QEMU, downloaded once."""
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kvmctl/libvirt-documents"
+def directory() -> Path:
+    """All of libvirt's domain documents for QEMU, in the directories of their names, downloaded once."""
+    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kvmctl/libvirt-tests"
     if not cache.is_dir():
         cache.parent.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=cache.parent) as directory:
-            work = Path(directory)
+        with tempfile.TemporaryDirectory(dir=cache.parent) as place:
+            work = Path(place)
             found = work / "documents"
             _unpack(_download(work), found)
             found.rename(cache)
-    return sorted(cache.glob("*.xml"))
+    return cache
 
 
 def _download(work: Path) -> Path:
@@ -87,16 +89,18 @@ def _write_source_lists(directory: Path) -> None:
 
 
 def _unpack(archive: Path, directory: Path) -> None:
-    directory.mkdir()
+    for name in (DOCUMENTS, OUTPUTS):
+        (directory / name).mkdir(parents=True)
     with tarfile.open(archive) as tar:
         for member in tar:
             path = Path(member.name)
             if not (
                 (member.isfile() or member.issym())
                 and path.suffix == ".xml"
-                and str(path.parent).endswith(DOCUMENTS)
+                and path.parent.parent.name == "tests"
+                and path.parent.name in (DOCUMENTS, OUTPUTS)
             ):
                 continue
             content = tar.extractfile(member)  # of a link, what it leads to
             assert content is not None
-            (directory / path.name).write_bytes(content.read())
+            (directory / path.parent.name / path.name).write_bytes(content.read())
