@@ -11,7 +11,7 @@ from kvmctl.driver.domain import DomainObject
 from kvmctl.driver.driver import Driver
 from kvmctl.driver.errors import check_flags, failure, system_failure
 from kvmctl.driver.handlers.table import Table
-from kvmctl.driver.network import dnsmasq
+from kvmctl.driver.network import leases
 from kvmctl.driver.network.constants import AddressType
 from kvmctl.driver.rpc import Connection, ErrorCode, Procedure, VirError, types
 from kvmctl.driver.rpc.types.limits import DOMAIN_INTERFACE_MAX, DOMAIN_IP_ADDR_MAX
@@ -81,7 +81,7 @@ def _from_leases(driver: Driver, domain: DomainObject) -> Iterator[types.DomainI
                 lease.address.version,
                 next((s.prefixlen for s in subnets if lease.address in s), lease.address.max_prefixlen),
             )
-            for lease in dnsmasq.leases(network.name, driver.networks.store.files)
+            for lease in leases.given(network.name, driver.networks.store.files)
             if lease.mac == interface.mac
         )
         if addresses:

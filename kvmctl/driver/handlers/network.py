@@ -7,7 +7,7 @@ import kvmctl.network
 from kvmctl.driver.driver import Driver
 from kvmctl.driver.errors import check_flags, failure
 from kvmctl.driver.handlers.table import Table
-from kvmctl.driver.network import NetworkObject, dnsmasq
+from kvmctl.driver.network import NetworkObject, leases
 from kvmctl.driver.network.constants import (
     AddressType,
     DefineFlags,
@@ -151,12 +151,12 @@ async def network_get_dhcp_leases(
     check_flags(args.flags, 0, "virNetworkGetDHCPLeases")
     network = find(driver, args.net)
     mac = args.mac.lower() if args.mac else None
-    given = dnsmasq.leases(network.name, driver.networks.store.files) if network.active else []
+    given = leases.given(network.name, driver.networks.store.files) if network.active else []
     found = tuple(_wire_lease(network, lease) for lease in given if mac in (None, lease.mac))
     return types.NetworkGetDhcpLeasesRet(leases=found if args.need_results else (), ret=len(found))
 
 
-def _wire_lease(network: NetworkObject, lease: dnsmasq.GivenLease) -> types.NetworkDhcpLease:
+def _wire_lease(network: NetworkObject, lease: leases.GivenLease) -> types.NetworkDhcpLease:
     version = lease.address.version
     prefix = next(
         (ip.subnet.prefixlen for ip in network.definition.ips if lease.address in ip.subnet),

@@ -3,9 +3,8 @@
 from collections.abc import Iterator
 from uuid import UUID
 
-from lxml import etree
-
 from kvmctl.domain import Domain, Interface
+from kvmctl.domain.writer import Node
 from kvmctl.driver.driver import Driver
 from kvmctl.driver.errors import check_flags, failure
 from kvmctl.driver.handlers.network import find
@@ -64,13 +63,15 @@ async def network_port_get_xml_desc(
     network.require_active()
     uuid = UUID(bytes=args.port.uuid)
     domain, interface = _find(driver, network, uuid)
-    root = etree.Element("networkport")
-    etree.SubElement(root, "uuid").text = str(uuid)
-    owner = etree.SubElement(root, "owner")
-    etree.SubElement(owner, "name").text = domain.name
-    etree.SubElement(owner, "uuid").text = str(domain.uuid)
-    etree.SubElement(root, "mac", address=interface.mac or "")
-    etree.SubElement(root, "plug", type="network" if network.definition.owns_bridge else "bridge").set(
-        "bridge", interface.bridge or ""
+    kind = "network" if network.definition.owns_bridge else "bridge"
+    owner = Node("owner", children=[Node("name", text=domain.name), Node("uuid", text=str(domain.uuid))])
+    port = Node(
+        "networkport",
+        children=[
+            Node("uuid", text=str(uuid)),
+            owner,
+            Node("mac", {"address": interface.mac or ""}),
+            Node("plug", {"type": kind, "bridge": interface.bridge or ""}),
+        ],
     )
-    return types.NetworkPortGetXmlDescRet(xml=etree.tostring(root, encoding="unicode", pretty_print=True))
+    return types.NetworkPortGetXmlDescRet(xml="\n".join(port.lines("")) + "\n")

@@ -9,7 +9,7 @@ from ipaddress import ip_interface
 from uuid import UUID
 
 from kvmctl.driver.errors import failure, system_failure
-from kvmctl.driver.network import dnsmasq, firewall
+from kvmctl.driver.network import dnsmasq, dnsmasqconfig, firewall
 from kvmctl.driver.network.files import NetworkFiles
 from kvmctl.driver.rpc import ErrorCode, VirError
 from kvmctl.driver.vmprocess import ProcessIdentity
@@ -40,7 +40,7 @@ def serve(
     open_ways(network, uuid)
     if running is not None:
         dnsmasq.stop(running)
-    return dnsmasq.start(network, files) if dnsmasq.is_wanted(network) else None
+    return dnsmasq.start(network, files) if dnsmasqconfig.is_wanted(network) else None
 
 
 def open_ways(network: Network, uuid: UUID) -> None:

@@ -1,14 +1,13 @@
-"""All networks of the daemon: found by name or uuid, defined, started, changed and ended."""
+"""The networks' life: defined, started, changed, ended, and taken over from an earlier daemon."""
 
 from __future__ import annotations
 
 import asyncio
-import itertools
 import logging
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 import kvmctl.network
 from kvmctl.domain import Domain, DomainError, Interface
@@ -17,50 +16,23 @@ from kvmctl.driver.inventory import Inventory
 from kvmctl.driver.network import host, update
 from kvmctl.driver.network.constants import Event, UpdateFlags
 from kvmctl.driver.network.events import NetworkEvents
+from kvmctl.driver.network.inventory import NetworkInventory, xml_failure
 from kvmctl.driver.network.object import NetworkObject
 from kvmctl.driver.network.store import NetworkStatus, NetworkStore
 from kvmctl.driver.paths import Paths
-from kvmctl.driver.rpc import ErrorCode, ErrorDomain, VirError
+from kvmctl.driver.rpc import ErrorCode, VirError
 from kvmctl.host import bridge
 from kvmctl.network import Network
 
 log = logging.getLogger(__name__)
 
 
-class Networks:
+class Networks(NetworkInventory):
     def __init__(self, paths: Paths, domains: Inventory) -> None:
+        super().__init__()
         self.store = NetworkStore(paths)
         self.events = NetworkEvents()
         self._domains = domains
-        self._networks: dict[UUID, NetworkObject] = {}
-
-    # Finding
-
-    def __iter__(self) -> Iterator[NetworkObject]:
-        return iter(sorted(self._networks.values(), key=lambda network: network.name))
-
-    def by_uuid(self, uuid: UUID, name: str | None = None) -> NetworkObject:
-        network = self._networks.get(uuid)
-        if network is None:
-            suffix = f" ({name})" if name else ""
-            raise failure(ErrorCode.NO_NETWORK, f"no network with matching uuid '{uuid}'{suffix}")
-        return network
-
-    def by_name(self, name: str) -> NetworkObject:
-        for network in self._networks.values():
-            if network.name == name:
-                return network
-        raise failure(ErrorCode.NO_NETWORK, f"no network with matching name '{name}'")
-
-    def _match(self, definition: Network) -> NetworkObject | None:
-        """The network that a definition is for, or None for a new one; a half match is refused."""
-        for other in self._networks.values():
-            if (other.name == definition.name) != (other.uuid == definition.uuid):
-                how = "already exists" if other.name == definition.name else "is already defined"
-                raise failure(
-                    ErrorCode.OPERATION_FAILED, f"network '{other.name}' {how} with uuid {other.uuid}"
-                )
-        return self._networks.get(definition.uuid) if definition.uuid is not None else None
 
     # Guests
 
@@ -86,12 +58,12 @@ class Networks:
     # Definitions
 
     async def define(self, text: str) -> NetworkObject:
-        definition = self._parse(text)
+        definition = self.parse(text)
         while True:
-            network = self._match(definition)
+            network = self.match(definition)
             if network is None:
                 network = NetworkObject(config=definition)
-                self._networks[network.uuid] = network
+                self.add(network)
             async with network.lock:
                 if network.removed:
                     continue
@@ -99,7 +71,7 @@ class Networks:
                     await asyncio.to_thread(self.store.save_definition, definition)
                 except VirError:
                     if not network.active:
-                        self._forget(network)
+                        self.remove(network)
                     raise
                 network.config = definition
                 await self.events.lifecycle(network, Event.DEFINED)
@@ -116,32 +88,7 @@ class Networks:
             if network.active:
                 network.config = None
             else:
-                self._remove(network)
-
-    def _parse(self, text: str) -> Network:
-        try:
-            parsed = kvmctl.network.inactive(kvmctl.network.parse(text))
-        except DomainError as error:
-            raise _xml_failure(error) from error
-        definition = kvmctl.network.with_defaults(parsed, self._free_bridge)
-        self._check_bridge(definition)
-        return definition
-
-    def _free_bridge(self) -> str:
-        used = {network.definition.bridge_name for network in self._networks.values()}
-        names = (f"virbr{number}" for number in itertools.count())
-        return next(name for name in names if name not in used and not bridge.exists(name))
-
-    def _check_bridge(self, definition: Network) -> None:
-        for other in self._networks.values():
-            if other.uuid == definition.uuid:
-                continue
-            for theirs in (other.config, other.live):
-                shared = theirs is None or not (theirs.owns_bridge or definition.owns_bridge)
-                if not shared and theirs is not None and theirs.bridge_name == definition.bridge_name:
-                    raise failure(
-                        ErrorCode.INTERNAL_ERROR, f"bridge name '{definition.bridge_name}' already in use."
-                    )
+                self._give_up(network)
 
     def set_autostart(self, network: NetworkObject, enabled: bool) -> None:
         if not network.persistent:
@@ -153,12 +100,12 @@ class Networks:
 
     async def create(self, text: str) -> NetworkObject:
         """Start from XML: a transient network, or one run of a defined one with another definition."""
-        definition = self._parse(text)
+        definition = self.parse(text)
         while True:
-            network = self._match(definition)
+            network = self.match(definition)
             if network is None:
                 network = NetworkObject(live=definition)
-                self._networks[network.uuid] = network
+                self.add(network)
             async with network.lock:
                 if network.removed:
                     continue
@@ -188,7 +135,7 @@ class Networks:
             files.remove_run_files(definition.name)
             network.live = None
             if not network.persistent:
-                self._forget(network)
+                self.remove(network)
             raise
         network.live, network.active = definition, True
         await self.events.lifecycle(network, Event.STARTED)
@@ -203,7 +150,7 @@ class Networks:
             if network.persistent:
                 network.live = network.dnsmasq = None
             else:
-                self._remove(network)
+                self._give_up(network)
 
     async def update(
         self, network: NetworkObject, command: int, section: int, parent: int, text: str, flags: UpdateFlags
@@ -223,7 +170,7 @@ class Networks:
                 new_live = update.updated(network.live, *arguments) if live and network.live else None
                 new_config = update.updated(network.config, *arguments) if config and network.config else None
             except DomainError as error:
-                raise _xml_failure(error) from error
+                raise xml_failure(error) from error
             if new_config is not None:
                 await asyncio.to_thread(self.store.save_definition, new_config)
                 network.config = new_config
@@ -258,17 +205,17 @@ class Networks:
         """Read the definitions; what is new or changed on disk is taken over, nothing is forgotten."""
         for definition in self.store.load_definitions():
             # A file that somebody wrote by hand may have no uuid.
-            known = {other.name: other.uuid for other in self._networks.values()}
+            known = {other.name: other.uuid for other in self}
             definition = replace(definition, uuid=definition.uuid or known.get(definition.name))
-            definition = kvmctl.network.with_defaults(definition, self._free_bridge)
+            definition = kvmctl.network.with_defaults(definition, self.free_bridge)
             try:
-                network = self._match(definition)
+                network = self.match(definition)
             except VirError as error:
                 log.error("ignoring the definition of network '%s': %s", definition.name, error)
                 continue
             if network is None:
                 network = NetworkObject(config=definition)
-                self._networks[network.uuid] = network
+                self.add(network)
             network.config = definition
             network.autostart = self.store.autostart(network.name)
 
@@ -281,10 +228,10 @@ class Networks:
             await asyncio.to_thread(host.take_down, live, live.uuid, files)
             files.remove_run_files(live.name)
             return
-        network = self._match(live)
+        network = self.match(live)
         if network is None:
             network = NetworkObject(live=live)
-            self._networks[network.uuid] = network
+            self.add(network)
         network.live, network.active, network.dnsmasq = live, True, status.dnsmasq
         log.info("network %s: taken over", live.name)
         if status.dnsmasq is not None and not status.dnsmasq.alive():
@@ -294,16 +241,7 @@ class Networks:
             # Whoever flushed the host's rules meanwhile did not mean these.
             await asyncio.to_thread(host.open_ways, live, network.uuid)
 
-    def _forget(self, network: NetworkObject) -> None:
-        network.removed = True
-        self._networks.pop(network.uuid, None)
-
-    def _remove(self, network: NetworkObject) -> None:
-        self._forget(network)
+    def _give_up(self, network: NetworkObject) -> None:
+        self.remove(network)
         with suppress(OSError):
             self.store.files.lease_file(network.name).unlink(missing_ok=True)
-
-
-def _xml_failure(error: DomainError) -> VirError:
-    """The kinds carry the names of libvirt's codes."""
-    return VirError(ErrorCode[error.kind.name], str(error), ErrorDomain.NETWORK)

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import kvmctl.network
-from kvmctl.driver.network import dnsmasq
+from kvmctl.driver.network import dnsmasqconfig, leases
 from kvmctl.driver.network.files import NetworkFiles
 from tests.network.test_document import FULL
 
@@ -37,11 +37,11 @@ def files(tmp_path: Path) -> NetworkFiles:
 
 def _lines(inside: str, files: NetworkFiles) -> list[str]:
     xml = f"<network><name>n</name><bridge name='virbr0'/>{inside}</network>"
-    return dnsmasq.configuration(kvmctl.network.parse(xml), files).splitlines()
+    return dnsmasqconfig.configuration(kvmctl.network.parse(xml), files).splitlines()
 
 
 def test_everything_at_once(files: NetworkFiles) -> None:
-    lines = dnsmasq.configuration(kvmctl.network.parse(FULL), files).splitlines()
+    lines = dnsmasqconfig.configuration(kvmctl.network.parse(FULL), files).splitlines()
     assert {
         "interface=virbr0",
         "bind-dynamic",
@@ -94,36 +94,36 @@ def test_without_dns(files: NetworkFiles) -> None:
 )
 def test_whether_there_is_anything_to_do(inside: str, wanted: bool) -> None:
     network = kvmctl.network.parse(f"<network><name>n</name><bridge name='b'/>{inside}</network>")
-    assert dnsmasq.is_wanted(network) is wanted
+    assert dnsmasqconfig.is_wanted(network) is wanted
 
 
 @pytest.mark.skipif(shutil.which("dnsmasq") is None, reason="dnsmasq is not installed")
 def test_dnsmasq_understands_it(files: NetworkFiles) -> None:
     path = files.run / "full.conf"
-    path.write_text(dnsmasq.configuration(kvmctl.network.parse(FULL), files))
+    path.write_text(dnsmasqconfig.configuration(kvmctl.network.parse(FULL), files))
     command = ["dnsmasq", "--test", f"--conf-file={path}"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
 
 
 def test_leases() -> None:
-    leases = list(dnsmasq.parse_leases(LEASES))
-    assert [(lease.mac, str(lease.address), lease.hostname, lease.iaid) for lease in leases] == [
+    found = list(leases.parse_leases(LEASES))
+    assert [(lease.mac, str(lease.address), lease.hostname, lease.iaid) for lease in found] == [
         ("52:54:00:00:02:01", "192.0.2.84", "guest", None),
         ("52:54:00:00:02:02", "192.0.2.85", None, None),
         ("52:54:00:00:02:03", "2001:db8::107", "six", "3"),
         (None, "2001:db8::108", None, "7"),
     ]
-    assert leases[0].client_id == "01:52:54:00:00:02:01"
+    assert found[0].client_id == "01:52:54:00:00:02:01"
 
 
 def test_leases_that_have_expired_are_none(files: NetworkFiles) -> None:
     files.lease_file("n").write_text(LEASES)
-    assert [lease.address for lease in dnsmasq.leases("n", files)] == [ip_address("192.0.2.85")]
-    assert dnsmasq.leases("other", files) == []
+    assert [lease.address for lease in leases.given("n", files)] == [ip_address("192.0.2.85")]
+    assert leases.given("other", files) == []
 
 
 @given(st.text(max_size=200))
 def test_any_lease_file_is_read(text: str) -> None:
-    for lease in dnsmasq.parse_leases(text):
+    for lease in leases.parse_leases(text):
         assert lease.expiry >= 0
