@@ -66,10 +66,13 @@ def test_a_helper_outlives_the_daemon_and_ends_with_the_guest(daemon: SessionDae
 def test_a_helper_ends_with_a_guest_that_is_killed(daemon: SessionDaemon, image: Path) -> None:
     daemon.virsh("create", daemon.write("served.xml", guest(image)))
     assert len(helpers(image)) == 1
+    daemon.virsh("create", daemon.write("other.xml", monitor_xml("other")))
     pid = daemon.vmm_pid("served")
     daemon.stop(signal.SIGKILL)
     os.kill(pid, signal.SIGKILL)
     wait_until(lambda: not helpers(image))
+    daemon.start()
+    daemon.virsh("destroy", "other")
 
 
 def test_a_guest_survives_its_helper(daemon: SessionDaemon, image: Path) -> None:
