@@ -6,6 +6,7 @@ import difflib
 import re
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 import libvirt
 import typer
@@ -37,8 +38,17 @@ def open_connection(uri: str) -> Connection:
     try:
         return libvirt.open(uri)
     except libvirt.libvirtError as error:
-        failure = from_libvirt(error)
-        raise Failure(f"cannot connect to {uri}: {failure}", failure.hint, Status.NO_CONNECTION) from error
+        message = f"cannot connect to {uri}: {from_libvirt(error)}"
+        raise Failure(message, _connection_hint(uri, error), Status.NO_CONNECTION) from error
+
+
+def _connection_hint(uri: str, error: libvirt.libvirtError) -> str | None:
+    if error.get_error_code() == libvirt.VIR_ERR_NO_CONNECT:
+        return "A connection is a URI, such as kvmctl:///system, kvmctl:///session or qemu:///system."
+    parts = urlsplit(uri)
+    if parts.netloc or parts.scheme not in ("qemu", "xen", "lxc", "ch", "vbox"):
+        return None
+    return f"Is its daemon running? systemctl start libvirtd, or virt{parts.scheme}d."
 
 
 def connect_if_running(context: typer.Context) -> Connection | None:

@@ -91,7 +91,11 @@ def ensure_running(target: Endpoint, *, privileged: bool) -> None:
     if answers(target.socket):
         return
     if not target.default_socket:
-        raise Failure(f"no daemon answers at {target.socket}", None, Status.NO_CONNECTION)
+        raise Failure(
+            f"no daemon answers at {target.socket}",
+            "Leave the socket out of the URI, and the daemon is started.",
+            Status.NO_CONNECTION,
+        )
     if not target.session and not privileged:
         raise Failure(
             f"{DAEMON} is not running, and only root can start it for the system",

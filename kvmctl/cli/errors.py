@@ -54,8 +54,10 @@ def from_libvirt(error: libvirt.libvirtError) -> Failure:
     code = error.get_error_code()
     message = error.get_error_message() or str(error)
     hint = _HINTS.get(code)
-    if KVM in message and Path(KVM).exists() and not os.access(KVM, os.R_OK | os.W_OK):
-        hint = f"Join the group that {KVM} belongs to: sudo usermod -aG kvm $USER, and log in again."
+    if KVM in message:
+        hint = "`kvmctl doctor` tells what is missing, and what to do."
+        if Path(KVM).exists() and not os.access(KVM, os.R_OK | os.W_OK):
+            hint = f"Join the group that {KVM} belongs to: sudo usermod -aG kvm $USER, and log in again."
     return Failure(message, hint, _STATUS.get(code, Status.FAILED))
 
 

@@ -74,7 +74,8 @@ def test_json(monkeypatch: pytest.MonkeyPatch) -> None:
     ("number", "hint"),
     [(errno.ENOENT, "modprobe"), (errno.EACCES, "usermod -aG"), (errno.EBUSY, "dmesg")],
 )
-def test_unusable(monkeypatch: pytest.MonkeyPatch, number: int, hint: str) -> None:
+def test_unusable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, hint: str) -> None:
+    monkeypatch.setattr("kvmctl.host.doctor.kvm._MODULES", tmp_path)
     pretend(monkeypatch, kind.Host(kind.Kind.VMX, False), number)
     done = doctor()
     assert done.exit_code == 1
@@ -84,6 +85,15 @@ def test_unusable(monkeypatch: pytest.MonkeyPatch, number: int, hint: str) -> No
     report = json.loads(doctor("--json").stdout)
     assert report["usable"] is False
     assert hint in report["checks"][0]["hint"]
+
+
+def test_a_device_that_is_missing_though_kvm_is_loaded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pretend(monkeypatch, kind.Host(kind.Kind.VMX, False), errno.ENOENT)
+    (tmp_path / "kvm_intel").mkdir()
+    monkeypatch.setattr("kvmctl.host.doctor.kvm._MODULES", tmp_path)
+    assert "--device /dev/kvm" in doctor().stdout
 
 
 def test_capabilities_that_are_missing_are_named_with_what_is_lost() -> None:

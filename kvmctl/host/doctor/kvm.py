@@ -72,6 +72,8 @@ def _device() -> Check:
 
 
 def _hint(number: int | None) -> str:
+    if number == errno.ENOENT and any(_MODULES.glob("kvm_*")):
+        return "KVM is loaded; a container has to be given the device: --device /dev/kvm"
     if number == errno.ENOENT:
         return "Enable virtualization in the firmware, then modprobe kvm_intel, kvm_amd or kvm_pvm."
     if number in (errno.EACCES, errno.EPERM):
