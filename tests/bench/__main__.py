@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from tests.bench import exits, idle, memory, smp, starts
+from tests.bench import domain_xml, exits, idle, memory, smp, starts
 from tests.bench.measure import Figure, show
 
 _ALL = {
@@ -13,6 +13,7 @@ _ALL = {
     "memory": memory.figures,
     "idle": idle.figures,
     "smp": smp.figures,
+    "domain": domain_xml.figures,
 }
 
 
