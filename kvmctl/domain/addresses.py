@@ -141,10 +141,9 @@ def with_controllers(domain: Domain) -> Devices:
     needed: list[Controller] = []
     if has_pci(domain) and ("pci", 0) not in there:
         needed.append(Controller(type="pci", index=0, model="pci-root"))
-    highest = max((_controller_of(port) for port in ports(devices)), default=-1)
     needed += [
         Controller(type="virtio-serial", index=index)
-        for index in range(highest + 1)
+        for index in sorted({_controller_of(port) for port in ports(devices)})
         if ("virtio-serial", index) not in there
     ]
     return replace(devices, controllers=(*devices.controllers, *needed))

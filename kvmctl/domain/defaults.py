@@ -66,13 +66,11 @@ def _paired(devices: Devices) -> Devices:
     if is_serial and not serials:
         serials = (replace(consoles[0], target_type=None, target_port=0, target_model=None),)
     serials = tuple(_connected(serial) for serial in _with_ports(serials))
-    if serials and (is_serial or not consoles):
-        consoles = (replace(serials[0], target_type="serial", target_model=None), *consoles[1:])
-    return replace(
-        devices,
-        serials=serials,
-        consoles=tuple(_console(console, index) for index, console in enumerate(consoles)),
-    )
+    consoles = tuple(_console(console, index) for index, console in enumerate(consoles))
+    if serials:
+        others = consoles[1:] if is_serial else consoles
+        consoles = (replace(serials[0], target_type="serial", target_model=None), *others)
+    return replace(devices, serials=serials, consoles=consoles)
 
 
 def _console(console: Chardev, index: int) -> Chardev:
@@ -88,7 +86,7 @@ def _connected(chardev: T) -> T:
 
 def _channel(channel: Channel) -> Channel:
     """One without a path gets its socket when it starts."""
-    return channel if channel.path is None else _connected(channel)
+    return replace(channel, mode=None) if channel.path is None else _connected(channel)
 
 
 def _numbered(controllers: tuple[Controller, ...]) -> tuple[Controller, ...]:
@@ -114,7 +112,9 @@ def _with_card(interface: Interface) -> Interface:
 
 
 def _with_driver(disk: Disk) -> Disk:
-    return replace(disk, driver_name="qemu", driver_type=disk.driver_type or "raw", bus="virtio")
+    cache = None if disk.cache == "default" else disk.cache
+    kind = disk.driver_type or "raw"
+    return replace(disk, driver_name="qemu", driver_type=kind, cache=cache, bus="virtio")
 
 
 def _with_access(filesystem: Filesystem) -> Filesystem:

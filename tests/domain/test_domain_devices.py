@@ -226,7 +226,7 @@ def test_a_users_own_alias_stays() -> None:
 
 def test_defaults_of_devices() -> None:
     filled = completed(
-        "<disk type='file'><source file='/d'/><target dev='vda'/></disk>"
+        "<disk type='file'><driver cache='default'/><source file='/d'/><target dev='vda'/></disk>"
         "<filesystem><driver type='virtiofs'/><source dir='/s'/><target dir='t'/></filesystem>"
         "<interface type='user'/><channel type='unix'><target type='virtio' name='a'/></channel>"
         "<channel type='unix'><source path='/c'/><target type='virtio' name='b'/></channel>"
@@ -238,6 +238,7 @@ def test_defaults_of_devices() -> None:
         "raw",
         "virtio",
     )
+    assert filled.disks[0].cache is None
     assert filled.filesystems[0].accessmode == "passthrough"
     assert filled.interfaces[0].backend == "passt"
     assert re.fullmatch("52:54:00(:[0-9a-f]{2}){3}", filled.interfaces[0].mac or "")
@@ -253,6 +254,8 @@ def test_a_virtio_console_is_no_serial_port() -> None:
     assert filled.serials == ()
     assert [console.target_type for console in filled.consoles] == ["virtio"]
     assert filled.consoles[0].target_port == 0
+    filled = completed("<serial type='pty'/><console type='null'><target type='virtio'/></console>")
+    assert [(one.target_type, one.target_port) for one in filled.consoles] == [("serial", 0), ("virtio", 0)]
     filled = completed("<console type='pty'/><console type='null'><target type='virtio'/></console>")
     assert len(filled.serials) == 1
     assert [(one.target_type, one.target_port) for one in filled.consoles] == [("serial", 0), ("virtio", 1)]
