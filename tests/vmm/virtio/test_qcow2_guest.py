@@ -18,7 +18,7 @@ from qemu.qmp import ExecuteError, QMPClient
 
 from tests.guests.flat.build import build
 from tests.vmm.virtio.conftest import FlatGuest
-from tests.vmm.virtio.test_blk_guest import pattern
+from tests.vmm.virtio.test_blk_guest import pattern, rates
 
 pytestmark = [
     pytest.mark.kvm,
@@ -45,6 +45,7 @@ def test_every_byte_of_a_qcow2_image(tmp_path: Path, run_flat: FlatGuest, queues
     )
     assert "PASS" in output, output
     assert f"queues {queues}\n" in output
+    print(f"\nqcow2 with {queues} queues: {rates(output)}")
     assert image.read_bytes()[:4] == b"QFI\xfb"
     convert(image, raw, "raw")
     assert raw.read_bytes() == pattern(1)
