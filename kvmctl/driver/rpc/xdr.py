@@ -218,6 +218,8 @@ def decode(kind: type[T], data: bytes | bytearray | memoryview) -> T:
 
 def codec(kind: Any) -> Codec:
     """The compiled codec of a type or annotation."""
+    if isinstance(kind, type) and kind in _compiled:
+        return _compiled[kind]
     if get_origin(kind) is Annotated:
         inner, *notes = get_args(kind)
         for note in notes:
@@ -232,8 +234,7 @@ def codec(kind: Any) -> Codec:
     elif isinstance(kind, type) and issubclass(kind, IntEnum):
         return _enumeration(kind)
     elif is_struct(kind):
-        if kind not in _compiled:
-            _compiled[kind] = _union(kind) if hasattr(kind, _ARMS) else _struct(kind)
+        _compiled[kind] = _union(kind) if hasattr(kind, _ARMS) else _struct(kind)
         return _compiled[kind]
     raise TypeError(f"{kind!r} has no XDR representation")
 
