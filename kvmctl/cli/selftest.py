@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -53,7 +54,7 @@ def _run(connection: Connection, disk: Path) -> bytes:
         vcpus=2,
         title="kvmctl doctor",
         disks=(DiskSpec(disk, "raw"),),
-        nets=(NetSpec("tap"),) if os.access(tap.CLONE_DEVICE, os.W_OK) and os.geteuid() == 0 else (),
+        nets=_network(),
         complete=True,
     )
     flags = libvirt.VIR_DOMAIN_START_PAUSED | libvirt.VIR_DOMAIN_START_AUTODESTROY
@@ -69,6 +70,13 @@ def _run(connection: Connection, disk: Path) -> bytes:
         os.close(reader)
         os.close(writer)
     return bytes(output)
+
+
+def _network() -> tuple[NetSpec, ...]:
+    """A TAP device takes root's rights, user mode takes passt."""
+    if os.geteuid() == 0 and os.access(tap.CLONE_DEVICE, os.W_OK):
+        return (NetSpec("tap"),)
+    return (NetSpec("user"),) if shutil.which("passt") else ()
 
 
 def parse(output: bytes) -> Iterator[Check]:

@@ -292,7 +292,7 @@ def _sum(rate: Rate, stats: Mapping[str, Any], kind: str, what: str, now: float)
     if count is None:
         return None
     names = [f"{kind}.{number}.{what}" for number in range(count)]
-    return sum(rate(name, stats.get(name, 0), now) for name in names)
+    return sum((rate(name, stats.get(name, 0), now) for name in names), 0.0)
 
 
 def _take_vcpus(track: _Track, stats: Mapping[str, Any], now: float) -> None:
