@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
+import os
 from collections.abc import Iterator
 from ipaddress import ip_interface
 from uuid import UUID
@@ -17,6 +19,13 @@ from kvmctl.host import bridge
 from kvmctl.network import Network
 
 log = logging.getLogger(__name__)
+
+
+def check_free(network: Network) -> None:
+    """Raises VirError when the bridge that is to be made is there already."""
+    if network.owns_bridge and bridge.exists(network.bridge_name):
+        error = FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST))
+        raise system_failure(error, f"cannot create bridge '{network.bridge_name}'")
 
 
 def bring_up(network: Network, uuid: UUID, files: NetworkFiles) -> ProcessIdentity | None:

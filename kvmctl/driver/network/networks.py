@@ -127,11 +127,17 @@ class Networks(NetworkInventory):
             raise failure(ErrorCode.OPERATION_INVALID, "network is already active")
         files = self.store.files
         try:
-            # The unfinished status tells a next daemon what to take down, should this one die in between.
+            # Looked at before anything says that the bridge is ours to take down.
+            host.check_free(definition)
+            # The unfinished status tells a next daemon what to take down, should this one end in between.
             self.store.save_status(NetworkStatus(definition, finished=False))
             network.dnsmasq = await asyncio.to_thread(host.bring_up, definition, network.uuid, files)
-            self.store.save_status(NetworkStatus(definition, True, network.dnsmasq))
-        except BaseException:
+            try:
+                self.store.save_status(NetworkStatus(definition, True, network.dnsmasq))
+            except VirError:
+                await asyncio.to_thread(host.take_down, definition, network.uuid, files)
+                raise
+        except Exception:
             files.remove_run_files(definition.name)
             network.live = None
             if not network.persistent:
