@@ -108,6 +108,36 @@ def test_qcow2_volumes(daemon: SessionDaemon, pool: Path) -> None:
     assert "<capacity unit='bytes'>1073741824</capacity>" in xml
 
 
+@pytest.mark.parametrize(
+    "kind",
+    [
+        "raw",
+        pytest.param(
+            "qcow2", marks=pytest.mark.skipif(shutil.which("qemu-img") is None, reason="qemu-img is missing")
+        ),
+    ],
+)
+def test_volumes_change_their_size(daemon: SessionDaemon, pool: Path, kind: str) -> None:
+    daemon.virsh("vol-create-as", "images", "disk", "4M", "--format", kind)
+    path = str(pool / "disk")
+
+    def capacity() -> int:
+        found = re.search("<capacity unit='bytes'>([0-9]+)<", daemon.virsh("vol-dumpxml", path).stdout)
+        assert found is not None
+        return int(found[1]) >> 20
+
+    daemon.virsh("vol-resize", path, "8M")
+    assert capacity() == 8
+    daemon.virsh("vol-resize", path, "1M", "--delta")
+    assert capacity() == 9
+    assert "shrink" in daemon.error("vol-resize", path, "2M")
+    assert capacity() == 9
+    daemon.virsh("vol-resize", path, "2M", "--shrink")
+    assert capacity() == 2
+    assert "no capacity" in daemon.error("vol-resize", path, "2M", "--delta", "--shrink")
+    assert "Physical" in daemon.virsh("vol-info", path, "--physical").stdout
+
+
 @pytest.mark.parametrize("name", ["..", "../out", "a/b"])
 def test_volumes_are_in_their_pool(daemon: SessionDaemon, pool: Path, name: str) -> None:
     text = f"<volume><name>{name}</name><capacity>512</capacity></volume>"

@@ -61,6 +61,40 @@ async def connect_list_all_storage_pools(
     )
 
 
+def _names(driver: Driver, *, active: bool) -> list[str]:
+    return [pool.name for pool in driver.storage if pool.active == active]
+
+
+@table.answers(Procedure.CONNECT_NUM_OF_STORAGE_POOLS)
+async def connect_num_of_storage_pools(
+    driver: Driver, _connection: Connection, _args: None
+) -> types.ConnectNumOfStoragePoolsRet:
+    return types.ConnectNumOfStoragePoolsRet(num=len(_names(driver, active=True)))
+
+
+@table.answers(Procedure.CONNECT_LIST_STORAGE_POOLS)
+async def connect_list_storage_pools(
+    driver: Driver, _connection: Connection, args: types.ConnectListStoragePoolsArgs
+) -> types.ConnectListStoragePoolsRet:
+    names = _names(driver, active=True)[: args.maxnames]
+    return types.ConnectListStoragePoolsRet(names=tuple(names))
+
+
+@table.answers(Procedure.CONNECT_NUM_OF_DEFINED_STORAGE_POOLS)
+async def connect_num_of_defined_storage_pools(
+    driver: Driver, _connection: Connection, _args: None
+) -> types.ConnectNumOfDefinedStoragePoolsRet:
+    return types.ConnectNumOfDefinedStoragePoolsRet(num=len(_names(driver, active=False)))
+
+
+@table.answers(Procedure.CONNECT_LIST_DEFINED_STORAGE_POOLS)
+async def connect_list_defined_storage_pools(
+    driver: Driver, _connection: Connection, args: types.ConnectListDefinedStoragePoolsArgs
+) -> types.ConnectListDefinedStoragePoolsRet:
+    names = _names(driver, active=False)[: args.maxnames]
+    return types.ConnectListDefinedStoragePoolsRet(names=tuple(names))
+
+
 @table.answers(Procedure.STORAGE_POOL_LOOKUP_BY_NAME)
 async def storage_pool_lookup_by_name(
     driver: Driver, _connection: Connection, args: types.StoragePoolLookupByNameArgs

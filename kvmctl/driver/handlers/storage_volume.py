@@ -15,6 +15,8 @@ from kvmctl.storage import Volume
 table = Table()
 
 _NORMAL = 0
+_GET_PHYSICAL = 1 << 0
+_RESIZE_DELTA, _RESIZE_SHRINK = 1 << 1, 1 << 2
 
 
 def _wire(pool: PoolObject, name: str) -> types.StorageVol:
@@ -138,6 +140,37 @@ async def storage_vol_get_info(
     return types.StorageVolGetInfoRet(
         type=int(VolumeType.FILE), capacity=volume.capacity, allocation=volume.allocation or 0
     )
+
+
+@table.answers(Procedure.STORAGE_VOL_GET_INFO_FLAGS)
+async def storage_vol_get_info_flags(
+    driver: Driver, _connection: Connection, args: types.StorageVolGetInfoFlagsArgs
+) -> types.StorageVolGetInfoFlagsRet:
+    """The physical size takes the place of the allocation where it is asked for."""
+    check_flags(args.flags, _GET_PHYSICAL, "virStorageVolGetInfoFlags")
+    volume = _volume(driver, args.vol)
+    allocation = volume.physical if args.flags & _GET_PHYSICAL else volume.allocation
+    return types.StorageVolGetInfoFlagsRet(
+        type=int(VolumeType.FILE), capacity=volume.capacity, allocation=allocation or 0
+    )
+
+
+@table.answers(Procedure.STORAGE_VOL_RESIZE)
+async def storage_vol_resize(
+    driver: Driver, _connection: Connection, args: types.StorageVolResizeArgs
+) -> None:
+    check_flags(args.flags, _RESIZE_DELTA | _RESIZE_SHRINK, "virStorageVolResize")
+    volume = _volume(driver, args.vol)
+    capacity = args.capacity
+    if args.flags & _RESIZE_DELTA:
+        capacity = volume.capacity + (-capacity if args.flags & _RESIZE_SHRINK else capacity)
+    if capacity < volume.capacity and not args.flags & _RESIZE_SHRINK:
+        raise failure(
+            ErrorCode.INVALID_ARG, "Can't shrink capacity below current capacity unless shrink flag"
+        )
+    if not 0 < capacity <= kvmctl.storage.LARGEST:
+        raise failure(ErrorCode.INVALID_ARG, f"{capacity} bytes are no capacity of a file")
+    await volumes.resize(volume, capacity)
 
 
 @table.answers(Procedure.STORAGE_VOL_GET_PATH)

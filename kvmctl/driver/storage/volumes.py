@@ -115,14 +115,31 @@ async def _make_qcow2(path: Path, volume: Volume) -> None:
     options = [f"compat={volume.compat or '1.1'}"]
     if volume.lazy_refcounts is not None:
         options.append("lazy_refcounts=on")
-    command = ["qemu-img", "create", "-q", "-f", "qcow2", "-o", ",".join(options), str(path)]
+    size = str(volume.capacity)
+    await _qemu_img("create", "-q", "-f", "qcow2", "-o", ",".join(options), str(path), size)
+
+
+async def _qemu_img(*arguments: str) -> None:
+    nowhere = asyncio.subprocess.DEVNULL
     try:
         process = await asyncio.create_subprocess_exec(
-            *command, str(volume.capacity), stderr=asyncio.subprocess.PIPE, stdin=asyncio.subprocess.DEVNULL
+            "qemu-img", *arguments, stdin=nowhere, stdout=nowhere, stderr=asyncio.subprocess.PIPE
         )
     except OSError as error:
-        raise system_failure(error, "cannot run qemu-img, which makes qcow2 images") from error
+        raise system_failure(error, "cannot run qemu-img, which qcow2 images need") from error
     _, stderr = await process.communicate()
     if process.returncode:
-        message = stderr.decode(errors="replace").strip()
-        raise failure(ErrorCode.OPERATION_FAILED, f"qemu-img cannot make '{path}': {message}")
+        raise failure(ErrorCode.OPERATION_FAILED, stderr.decode(errors="replace").strip())
+
+
+async def resize(volume: Volume, capacity: int) -> None:
+    """Shrinking loses what is beyond the new end."""
+    path = volume.path or ""
+    if volume.format == "qcow2":
+        shrink = ["--shrink"] if capacity < volume.capacity else []
+        await _qemu_img("resize", "-q", "-f", "qcow2", *shrink, path, str(capacity))
+        return
+    try:
+        os.truncate(path, capacity)
+    except OSError as error:
+        raise system_failure(error, f"cannot change the size of '{path}'") from error
