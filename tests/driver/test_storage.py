@@ -67,6 +67,16 @@ def test_pools_outlive_the_daemon(daemon: SessionDaemon, pool: Path) -> None:
     assert "brief" not in daemon.virsh("pool-list", "--all").stdout
 
 
+def test_older_clients_and_readers(daemon: SessionDaemon, pool: Path) -> None:
+    libvirt = pytest.importorskip("libvirt")
+    connection = libvirt.open(daemon.uri)
+    assert (connection.listStoragePools(), connection.listDefinedStoragePools()) == (["images"], [])
+    assert connection.storagePoolLookupByTargetPath(str(pool)).name() == "images"
+    connection.close()
+    assert "images" in daemon.virsh("pool-list", readonly=True).stdout
+    assert "read only" in daemon.error("pool-destroy", "images", readonly=True)
+
+
 def test_pools_that_clash(daemon: SessionDaemon, pool: Path) -> None:
     error = daemon.error("pool-define-as", "other", "dir", "--target", str(pool))
     assert "Storage source conflict with pool: 'images'" in error
