@@ -11,6 +11,9 @@ from kvmctl.domain.errors import ErrorKind
 MOST_CPUS: Final = 16384
 """libvirt's VIR_DOMAIN_CPUMASK_LEN."""
 
+_MOST_NAMED = 2 * MOST_CPUS
+"""All of them, and exclusions: a text that names them over and over is no set to spend time on."""
+
 _TERM = re.compile(r"(?P<first>[0-9]{1,9})(?:-(?P<last>[0-9]{1,9}))?|\^(?P<without>[0-9]{1,9})")
 _EXPECTED = "numbers, ranges and exclusions as 0-3,^2,8"
 
@@ -21,13 +24,15 @@ class CpuSet:
 
     def parse(self, text: str) -> frozenset[int]:
         numbers: set[int] = set()
+        named = 0
         for term in text.split(","):
             match = _TERM.fullmatch(term)
             if match is None:
                 raise BadValueError(_EXPECTED, ErrorKind.INVALID_ARG)
             first = int(match["first"] or match["without"])
             last = int(match["last"] or first)
-            if last < first or last >= MOST_CPUS:
+            named += last - first + 1
+            if last < first or last >= MOST_CPUS or named > _MOST_NAMED:
                 raise BadValueError(f"{_EXPECTED}, below {MOST_CPUS}", ErrorKind.INVALID_ARG)
             if match["without"]:
                 numbers.discard(first)

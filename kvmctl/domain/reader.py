@@ -26,6 +26,9 @@ from kvmctl.domain.units import parse_size
 MOST_ELEMENTS = 10_000
 """Outside of metadata: far beyond any machine, and read in less than a second."""
 
+MOST_MEMBERS = 2_000_000
+"""Of all sets of processors of a document: every vCPU on every processor of a very large host."""
+
 MOST_ERRORS = 100
 """That are collected from one document."""
 
@@ -40,6 +43,7 @@ class Reader:
 
     errors: list[DomainError] | None = None
     _lines: dict[str, int | None] = field(default_factory=dict)
+    _members: int = 0
     _numbers: dict[str, list[int]] = field(default_factory=dict)
     """By the path of a list whose items could not all be read: the numbers of the others, from 1."""
 
@@ -70,6 +74,12 @@ class Reader:
                 number = numbers[number - 1]
             done = f"{done}/{name}[{number}]" if number > 1 else f"{done}/{name}"
         return done
+
+    def _count(self, members: int, place: Place) -> None:
+        self._members += members
+        if self._members > MOST_MEMBERS:
+            message = f"sets of more than {MOST_MEMBERS} processors together {place}"
+            raise place.error(ErrorKind.XML_ERROR, message)
 
     def _refuse(self, error: DomainError) -> None:
         if self.errors is None or len(self.errors) >= MOST_ERRORS:
@@ -109,7 +119,9 @@ class Reader:
             content = bound.content
             try:
                 if isinstance(content, Value):
-                    values[bound.name] = content.codec.parse(str(text))
+                    value = values[bound.name] = content.codec.parse(str(text))
+                    if isinstance(value, frozenset):
+                        self._count(len(value), place)
                 elif isinstance(content, Size):
                     here = place.attribute(element, str(tag))
                     values[bound.name] = self._size(bound, str(text), element, here, place)

@@ -72,3 +72,14 @@ def test_many_elements_take_time_in_proportion() -> None:
     assert "may appear only once" in str(_refused(small("<title>a</title>" * 100_000)))
     attributes = " ".join(f"a{number}=''" for number in range(9000))
     assert "unknown attribute" in str(_refused(small(f"<clock {attributes}/>")))
+
+
+def test_sets_of_processors_take_bounded_time_and_memory() -> None:
+    often = ",".join(["0-16383"] * 500_000)
+    assert "cpuset" in str(_refused(small(f"<cputune><emulatorpin cpuset='{often}'/></cputune>")))
+    pins = "".join(f"<vcpupin vcpu='{vcpu}' cpuset='0-16383'/>" for vcpu in range(9_000))
+    assert "processors together" in str(_refused(small(f"<cputune>{pins}</cputune>")))
+    cells = "<cpu><numa><cell cpus='0' memory='1024'/></numa></cpu>"
+    assert "vCPUs" in str(_refused(small(f"<vcpu>4294967295</vcpu>{cells}")))
+    pages = "<page size='4' nodeset='0'/>" * 9_000
+    assert "overlap" in str(_refused(small(f"<memoryBacking><hugepages>{pages}</hugepages></memoryBacking>")))

@@ -8,7 +8,6 @@ from kvmctl.domain.errors import ErrorKind, Finding
 from kvmctl.domain.meaning.places import numbered
 from kvmctl.domain.model import Domain
 from kvmctl.domain.model.cputune import EmulatorSched, VcpuSched
-from kvmctl.domain.model.memory import HugePage
 from kvmctl.domain.units import KIB
 
 PERIODS: Final = (1_000, 1_000_000)
@@ -97,23 +96,24 @@ def _hugepages(domain: Domain) -> Iterator[Finding]:
         message = "hugepages are not allowed with memory allocation ondemand"
         yield Finding(ErrorKind.CONFIG_UNSUPPORTED, message, path)
     cells = len(domain.cpu.cells) if domain.cpu else 0
-    others: list[HugePage] = []
+    of_the_rest = False
+    taken: set[int] = set()
     for index, page in enumerate(backing.hugepages.pages):
         here = numbered(f"{path}/page", index)
         if page.size <= 0 or page.size & (page.size - 1):
             message = f"there are no pages of {page.size // KIB} KiB: sizes are powers of two"
             yield Finding(ErrorKind.XML_ERROR, message, f"{here}/@size")
-        for other in others:
-            if page.nodeset is None and other.nodeset is None:
-                message = "two page sizes without a nodeset: only one can be that of all other memory"
-                yield Finding(ErrorKind.XML_DETAIL, message, here)
-            elif page.nodeset and other.nodeset and page.nodeset & other.nodeset:
-                message = "nodesets of huge pages must not overlap"
-                yield Finding(ErrorKind.XML_DETAIL, message, f"{here}/@nodeset")
+        if page.nodeset is None and of_the_rest:
+            message = "two page sizes without a nodeset: only one can be that of all other memory"
+            yield Finding(ErrorKind.XML_DETAIL, message, here)
+        if page.nodeset and page.nodeset & taken:
+            message = "nodesets of huge pages must not overlap"
+            yield Finding(ErrorKind.XML_DETAIL, message, f"{here}/@nodeset")
         if beyond := {node for node in page.nodeset or () if node >= max(cells, 1)}:
             message = f"hugepages: node {CPU_SET.format(beyond)} not found: the guest has {cells} NUMA cells"
             yield Finding(ErrorKind.XML_DETAIL, message, f"{here}/@nodeset")
-        others.append(page)
+        of_the_rest = of_the_rest or page.nodeset is None
+        taken |= page.nodeset or frozenset()
 
 
 def _numatune(domain: Domain) -> Iterator[Finding]:
