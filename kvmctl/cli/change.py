@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated
 from xml.etree import ElementTree
@@ -12,7 +14,7 @@ import typer
 from .completion import AnyName, XmlFile
 from .connection import Domain, connect, find_domain
 from .definitions import read_xml
-from .errors import Failure, Status
+from .errors import Failure, Status, from_libvirt
 from .guestxml import DISK, NET, disk_name, parse_disk, parse_net, to_text
 from .help import Command, Group
 from .output import say
@@ -52,6 +54,18 @@ def _each(flags: int) -> list[int]:
     return [one for one in (_LIVE, _CONFIG) if flags & one]
 
 
+@contextmanager
+def _next_start_instead(domain: Domain, flags: int) -> Iterator[None]:
+    """What a running guest cannot be given, the next start may have."""
+    try:
+        yield
+    except libvirt.libvirtError as error:
+        failure = from_libvirt(error)
+        if failure.status is not Status.UNSUPPORTED or not flags & _LIVE or not domain.isPersistent():
+            raise
+        raise Failure(str(failure), "--config changes the next start alone.", failure.status) from error
+
+
 def _when(flags: int) -> str:
     if flags & _LIVE:
         return "now and from the next start on" if flags & _CONFIG else "now"
@@ -80,7 +94,7 @@ def set_memory(
     flags = _scope(domain, live, config or (maximum and not live))
     for one in _each(flags):
         domain.setMemoryFlags(kib, one | (libvirt.VIR_DOMAIN_MEM_MAXIMUM if maximum else 0))
-    say(f"{name} has {'up to ' if maximum else ''}{human_size(kib)} of memory {_when(flags)}.")
+    say(f"{name} gets {'up to ' if maximum else ''}{human_size(kib)} of memory {_when(flags)}.")
 
 
 @set_app.command("vcpus", cls=Command)
@@ -105,7 +119,7 @@ def set_vcpus(
     for one in _each(flags):
         domain.setVcpusFlags(count, one | (libvirt.VIR_DOMAIN_VCPU_MAXIMUM if maximum else 0))
     plural = "" if count == 1 else "s"
-    say(f"{name} has {'up to ' if maximum else ''}{count} virtual CPU{plural} {_when(flags)}.")
+    say(f"{name} gets {'up to ' if maximum else ''}{count} virtual CPU{plural} {_when(flags)}.")
 
 
 @attach_app.command("disk", cls=Command)
@@ -135,7 +149,8 @@ def attach_disk(
     domain = find_domain(connect(context), name)
     flags = _scope(domain, live, config)
     target = target or _free_target(domain)
-    domain.attachDeviceFlags(to_text(parse_disk(disk).element(target)), flags)
+    with _next_start_instead(domain, flags):
+        domain.attachDeviceFlags(to_text(parse_disk(disk).element(target)), flags)
     say(f"{name} has the disk {target} {_when(flags)}.")
 
 
@@ -160,7 +175,8 @@ def attach_nic(
     """
     domain = find_domain(connect(context), name)
     flags = _scope(domain, live, config)
-    domain.attachDeviceFlags(to_text(parse_net(net).element()), flags)
+    with _next_start_instead(domain, flags):
+        domain.attachDeviceFlags(to_text(parse_net(net).element()), flags)
     say(f"{name} has another network card {_when(flags)}.")
 
 
@@ -179,7 +195,8 @@ def attach_device(
     """
     domain = find_domain(connect(context), name)
     flags = _scope(domain, live, config)
-    domain.attachDeviceFlags(read_xml(file), flags)
+    with _next_start_instead(domain, flags):
+        domain.attachDeviceFlags(read_xml(file), flags)
     say(f"{name} has the device {_when(flags)}.")
 
 
@@ -242,7 +259,8 @@ def _detach(domain: Domain, kind: str, which: str, matches: object, flags: int) 
     for one in _each(flags):
         found = [device for device in _devices(domain, kind, one) if matches(device)]
         if found:
-            domain.detachDeviceFlags(ElementTree.tostring(found[0], encoding="unicode"), one)
+            with _next_start_instead(domain, one):
+                domain.detachDeviceFlags(ElementTree.tostring(found[0], encoding="unicode"), one)
             done = True
     if not done:
         what = {"disk": "disk", "interface": "network card"}[kind]

@@ -40,7 +40,11 @@ def define(context: typer.Context, file: XmlFile) -> None:
     """
     text = read_xml(file)
     domain = connect(context).defineXML(text)
-    say(f"Defined {domain.name()}. `kvmctl start {domain.name()} --console` starts it.")
+    name = domain.name()
+    if domain.isActive():
+        say(f"Defined {name}. The running guest keeps what it has; the next start has this.")
+    else:
+        say(f"Defined {name}. `kvmctl start {name} --console` starts it.")
 
 
 def edit(context: typer.Context, name: AnyName) -> None:
@@ -54,6 +58,12 @@ def edit(context: typer.Context, name: AnyName) -> None:
     """
     connection = connect(context)
     domain = find_domain(connection, name)
+    if not domain.isPersistent():
+        raise Failure(
+            f"{name} has no definition; it only runs",
+            f"Make one of it: kvmctl dumpxml {name} --inactive | kvmctl define -",
+            Status.WRONG_STATE,
+        )
     flags = libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE
     original = domain.XMLDesc(flags)
     with tempfile.TemporaryDirectory(prefix="kvmctl-edit-") as directory:
@@ -153,7 +163,14 @@ def rename(
     \b
     kvmctl rename web web-old
     """
-    find_domain(connect(context), name).rename(new_name)
+    domain = find_domain(connect(context), name)
+    if domain.isActive():
+        raise Failure(
+            f"{name} is running, and keeps its name until it ends",
+            f"`kvmctl shutdown {name} --wait 60` ends it first.",
+            Status.WRONG_STATE,
+        )
+    domain.rename(new_name)
     say(f"Renamed {name} to {new_name}.")
 
 

@@ -96,10 +96,16 @@ def test_no_colours(variable: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        (("set", "memory", "test", "1G"), "test has 1 GiB of memory now and from the next start on.\n"),
-        (("set", "memory", "test", "512", "--live"), "test has 512 MiB of memory now.\n"),
-        (("set", "memory", "test", "3G", "--config"), "test has 3 GiB of memory from the next start on.\n"),
-        (("set", "vcpus", "test", "2"), "test has 2 virtual CPUs now and from the next start on.\n"),
+        (
+            ("set", "memory", "test", "1G"),
+            "test gets 1 GiB of memory now and from the next start on.\n",
+        ),
+        (("set", "memory", "test", "512", "--live"), "test gets 512 MiB of memory now.\n"),
+        (
+            ("set", "memory", "test", "3G", "--config"),
+            "test gets 3 GiB of memory from the next start on.\n",
+        ),
+        (("set", "vcpus", "test", "2"), "test gets 2 virtual CPUs now and from the next start on.\n"),
         (("autostart", "test"), "test starts by itself after a boot.\n"),
         (("autostart", "test", "--off"), "test is no longer started by itself.\n"),
         (("shutdown", "test", "--wait", "5"), "test has shut down.\n"),
@@ -137,7 +143,11 @@ def test_what_is_done_is_said(test_driver: Cli, arguments: tuple[str, ...], said
             "error: this connection's driver keeps no log on this host",
         ),
         (("logs", "test", "--console"), 1, "error: the console of test is not logged\nAdd <log file="),
-        (("rename", "test", "other"), 5, "error: "),
+        (
+            ("rename", "test", "other"),
+            5,
+            "error: test is running, and keeps its name until it ends\n`kvmctl shut",
+        ),
         (("run", "/nope"), 1, "error: cannot read /nope: No such file or directory\n`ls /boot` shows"),
     ],
 )
