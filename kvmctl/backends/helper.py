@@ -22,6 +22,8 @@ from typing import Final
 
 from kvmctl.backends.descriptors import BackendError, Descriptors, Unsupported
 
+_WHEN_TOLD: Final = 'read -r go && exec "$@" </dev/null'
+"""A helper runs only when its end is certain to come: not if its starter is killed a moment too early."""
 _START_SECONDS: Final = 10.0
 _POLL_SECONDS: Final = 0.02
 # The first message of vhost-user, VHOST_USER_GET_FEATURES: its answer says that the helper serves.
@@ -71,9 +73,12 @@ def start(
                 inherited.append(monitor)
             words = os.memfd_create(name, os.MFD_CLOEXEC)
             stack.callback(os.close, words)
+            waiting, go = os.pipe()
+            stack.callback(os.close, waiting)
+            stack.callback(os.close, go)
             child = subprocess.Popen(
-                [program, *arguments(listening.fileno(), monitor)],
-                stdin=subprocess.DEVNULL,
+                ["/bin/sh", "-c", _WHEN_TOLD, name, program, *arguments(listening.fileno(), monitor)],
+                stdin=waiting,
                 stdout=words,
                 stderr=words,
                 pass_fds=inherited,
@@ -83,6 +88,7 @@ def start(
             fcntl.fcntl(reading, fcntl.F_SETSIG, signal.SIGTERM)
             fcntl.fcntl(reading, fcntl.F_SETOWN, child.pid)
             fcntl.fcntl(reading, fcntl.F_SETFL, fcntl.fcntl(reading, fcntl.F_GETFL) | os.O_ASYNC)
+            os.write(go, b"\n")
         except OSError as error:
             raise BackendError(error, f"cannot start {program}") from error
         threading.Thread(target=child.wait, name=name, daemon=True).start()
