@@ -184,7 +184,7 @@ MAC_ADDRESS = Text(
     re.compile(r"[0-9a-fA-F][02468aceACE](:[0-9a-fA-F]{2}){5}"),
 )
 INTERFACE_NAME = Text("a network interface's name", re.compile(r"[a-zA-Z0-9_.\-:]{1,15}"))
-DISK_TARGET = Text("a virtio disk's name as vda", re.compile(r"vd[a-z]+"))
+DISK_TARGET = Text("a virtio disk's name as vda", re.compile(r"vd[a-z]+"), ErrorKind.CONFIG_UNSUPPORTED)
 DISK_SERIAL = Text(
     "1 to 20 letters, digits, '_', '.', '+', '-' and spaces", re.compile(r"[A-Za-z0-9_.+\- ]{1,20}")
 )
