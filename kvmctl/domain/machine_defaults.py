@@ -5,12 +5,14 @@ from typing import Final
 
 from kvmctl.domain.meaning.boot import boots_by_device
 from kvmctl.domain.model import Clock, Domain, Os
-from kvmctl.domain.model.cpu import Cpu
+from kvmctl.domain.model.cpu import Cpu, NumaCell, Sibling
 from kvmctl.domain.model.cputune import Cputune
 from kvmctl.domain.model.memory import Numatune
 from kvmctl.domain.model.os import Boot
 
 MACHINE: Final = "pc"
+LOCAL_DISTANCE: Final = 10
+"""ACPI's SLIT."""
 
 
 def with_machine_defaults(domain: Domain) -> Domain:
@@ -34,7 +36,8 @@ def _cpu(cpu: Cpu) -> Cpu:
     cells = tuple(
         replace(cell, id=index if cell.id is None else cell.id) for index, cell in enumerate(cpu.cells)
     )
-    cpu = replace(cpu, topology=topology, cells=tuple(sorted(cells, key=lambda cell: cell.id or 0)))
+    ordered = tuple(sorted(cells, key=lambda cell: cell.id or 0))
+    cpu = replace(cpu, topology=topology, cells=_with_distances(ordered))
     match cpu.mode:
         case "host-passthrough" | "maximum":
             by_itself = True if cpu.mode == "host-passthrough" else None
@@ -55,6 +58,27 @@ def _cpu(cpu: Cpu) -> Cpu:
                 check=cpu.check or "partial",
                 fallback=cpu.fallback or "allow",
             )
+
+
+def _with_distances(cells: tuple[NumaCell, ...]) -> tuple[NumaCell, ...]:
+    """A distance holds both ways unless the other one is named; a cell that has any is at 10 from itself."""
+    known = {cell.id or 0: {one.id: one.value for one in cell.distances} for cell in cells}
+    for here, distances in list(known.items()):
+        for there, value in list(distances.items()):
+            if there in known:
+                known[there].setdefault(here, value)
+    for here, distances in known.items():
+        if distances:
+            distances.setdefault(here, LOCAL_DISTANCE)
+    return tuple(
+        replace(
+            cell,
+            distances=tuple(
+                Sibling(id=there, value=value) for there, value in sorted(known[cell.id or 0].items())
+            ),
+        )
+        for cell in cells
+    )
 
 
 def _cputune(tune: Cputune) -> Cputune:

@@ -20,6 +20,11 @@ DOCUMENTS = [
     small(devices="<serial type='pty'/><console type='file'><source path='/o'/></console>"),
     small(os="<boot dev='network'/><boot dev='cdrom'/>"),
     small("<cpu><topology cores='1' sockets='1' threads='1'/></cpu>"),
+    small(
+        "<vcpu>2</vcpu><cpu><numa>"
+        "<cell cpus='0' memory='512'><distances><sibling id='1' value='21'/></distances></cell>"
+        "<cell cpus='1' memory='512'/></numa></cpu>"
+    ),
     small("<cpu mode='host-model'><feature policy='require' name='x'/></cpu>"),
     small(os="<kernel>/k</kernel><cmdline>a='b' &lt;c&gt; \"d\"</cmdline>"),
     small("<currentMemory>2048</currentMemory>"),

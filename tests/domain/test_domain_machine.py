@@ -355,3 +355,15 @@ def test_an_element_that_says_nothing_is_not_written() -> None:
     domain = kvmctl.domain.parse(text)
     assert domain == kvmctl.domain.parse(small())
     assert "tune" not in kvmctl.domain.format(domain)
+
+
+def test_distances_hold_both_ways() -> None:
+    first = "<cell id='0' cpus='0' memory='512'><distances><sibling id='1' value='21'/></distances></cell>"
+    second = "<cell id='1' cpus='1' memory='512'/>"
+    text = small(f"<vcpu>2</vcpu><cpu><numa>{first}{second}</numa></cpu>")
+    cpu = kvmctl.domain.with_defaults(kvmctl.domain.parse(text)).cpu
+    assert cpu is not None
+    assert [[(one.id, one.value) for one in cell.distances] for cell in cpu.cells] == [
+        [(0, 10), (1, 21)],
+        [(0, 21), (1, 10)],
+    ]
