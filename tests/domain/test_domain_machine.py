@@ -206,10 +206,17 @@ NUMA = "/domain/cpu/numa"
             "powers of two",
         ),
         (
-            "<memoryBacking><hugepages><page size='4'/><page size='8'/></hugepages></memoryBacking>",
+            "<memoryBacking><hugepages><page size='4'/><page size='4'/></hugepages></memoryBacking>",
             UNKNOWN,
             "/domain/memoryBacking/hugepages/page[2]",
             "without a nodeset",
+        ),
+        (
+            "<memoryBacking><hugepages><page size='4' nodeset='0'/><page size='8'/></hugepages>"
+            "</memoryBacking>",
+            UNSUPPORTED,
+            "/domain/memoryBacking/hugepages/page[2]/@size",
+            "of one size",
         ),
         (
             "<memoryBacking><hugepages><page size='2048' nodeset='1'/></hugepages></memoryBacking>",

@@ -103,6 +103,9 @@ def _hugepages(domain: Domain) -> Iterator[Finding]:
         if page.size <= 0 or page.size & (page.size - 1):
             message = f"there are no pages of {page.size // KIB} KiB: sizes are powers of two"
             yield Finding(ErrorKind.XML_ERROR, message, f"{here}/@size")
+        if page.size != backing.hugepages.pages[0].size:
+            message = "a guest's memory is of huge pages of one size"
+            yield Finding(ErrorKind.CONFIG_UNSUPPORTED, message, f"{here}/@size")
         if page.nodeset is None and of_the_rest:
             message = "two page sizes without a nodeset: only one can be that of all other memory"
             yield Finding(ErrorKind.XML_DETAIL, message, here)

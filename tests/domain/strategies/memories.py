@@ -23,7 +23,7 @@ def backings(draw: st.DrawFn) -> MemoryBacking:
     pages = st.lists(
         st.builds(
             HugePage,
-            size=st.sampled_from([2 << 20, 1 << 30]),
+            size=st.just(draw(st.sampled_from([2 << 20, 1 << 30]))),
             nodeset=st.sampled_from([None, frozenset({0})]),
         ),
         max_size=2,
