@@ -33,6 +33,7 @@ class Networks(NetworkInventory):
         self.store = NetworkStore(paths)
         self.events = NetworkEvents()
         self._domains = domains
+        self._tasks: set[asyncio.Task[None]] = set()
 
     # Guests
 
@@ -208,7 +209,10 @@ class Networks(NetworkInventory):
                         log.error("cannot autostart network '%s': %s", network.name, error)
 
     def reload(self) -> None:
-        """Read the definitions; what is new or changed on disk is taken over, nothing is forgotten."""
+        """Read the definitions; what is new or changed on disk is taken over, nothing is forgotten.
+
+        Networks that run get their firewall rules again, as from libvirt's daemon.
+        """
         for definition in self.store.load_definitions():
             # A file that somebody wrote by hand may have no uuid.
             known = {other.name: other.uuid for other in self}
@@ -224,6 +228,20 @@ class Networks(NetworkInventory):
                 self.add(network)
             network.config = definition
             network.autostart = self.store.autostart(network.name)
+
+        for network in self:
+            if network.active:
+                task = asyncio.create_task(self._open_ways(network))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    async def _open_ways(self, network: NetworkObject) -> None:
+        async with network.lock:
+            if network.live is not None and network.active:
+                try:
+                    await asyncio.to_thread(host.open_ways, network.live, network.uuid)
+                except VirError as error:
+                    log.error("network %s: %s", network.name, error)
 
     async def _adopt(self, status: NetworkStatus) -> None:
         live, files = status.live, self.store.files
@@ -245,7 +263,7 @@ class Networks(NetworkInventory):
             await self._serve(network, live)
         else:
             # Whoever flushed the host's rules meanwhile did not mean these.
-            await asyncio.to_thread(host.open_ways, live, network.uuid)
+            await self._open_ways(network)
 
     def _give_up(self, network: NetworkObject) -> None:
         self.remove(network)

@@ -7,6 +7,7 @@ import re
 import signal
 import subprocess
 import sys
+import time
 
 import pytest
 
@@ -79,6 +80,18 @@ def test_it_outlives_its_daemon(namespace: Namespace, isolated: SessionDaemon) -
         daemon.virsh("net-destroy", name)
     assert namespace.processes("dnsmasq") == []
     assert "virbr" not in namespace.run("ip", "link")
+
+
+def test_a_reload_sets_the_rules_again(namespace: Namespace, isolated: SessionDaemon) -> None:
+    _define(isolated, "ruled")
+    isolated.virsh("net-start", "ruled")
+    namespace.run("nft", "flush", "ruleset")
+    assert isolated.process is not None
+    isolated.process.send_signal(signal.SIGHUP)
+    deadline = time.monotonic() + 20
+    while "masquerade" not in namespace.run("nft", "list", "ruleset"):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def test_a_start_that_was_cut_off_is_undone(namespace: Namespace, isolated: SessionDaemon) -> None:
