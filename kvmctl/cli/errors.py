@@ -53,6 +53,8 @@ def from_libvirt(error: libvirt.libvirtError) -> Failure:
     """Libvirt's message, which already names the cause, with our next step."""
     code = error.get_error_code()
     message = error.get_error_message() or str(error)
+    if "client socket is closed" in message:  # libvirt has no code of its own for it
+        return Failure("the daemon has gone", "The same command again starts it anew.", Status.NO_CONNECTION)
     hint = _HINTS.get(code)
     if KVM in message:
         hint = "`kvmctl doctor` tells what is missing, and what to do."
