@@ -18,10 +18,10 @@ _FLAGS = (
 )
 
 
-def initramfs(directory: Path) -> Path:
+def initramfs(directory: Path, source: str = "init.c") -> Path:
     """Compile /init and pack it, uncompressed."""
     program, archive = directory / "init", directory / "user32.cpio"
-    subprocess.run(["gcc", *_FLAGS, "-o", program, HERE / "entry.S", HERE / "init.c"], check=True)
+    subprocess.run(["gcc", *_FLAGS, "-o", program, HERE / "entry.S", HERE / source], check=True)
     entries = [
         cpio.directory("dev"),
         cpio.character_device("dev/console", 5, 1),
