@@ -11,7 +11,7 @@ from unittest import mock
 import libvirt
 import pytest
 
-from tests.conftest import SessionDaemon, session_daemon
+from tests.conftest import session_daemon
 from tests.driver.conformance.definitions import UUID, domain
 
 libvirt.registerErrorHandler(lambda _context, _error: None, None)
