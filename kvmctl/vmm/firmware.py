@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import kvmctl
+from kvmctl.domain.addresses import has_pci
 from kvmctl.vmm.backing import cell_ranges
 from kvmctl.vmm.boot import acpi, layout, smbios
 from kvmctl.vmm.bus import pci, pciconfig, slots
@@ -33,11 +34,6 @@ _PCI: Final = acpi.PciRoot(
 
 def has_acpi(domain: Domain) -> bool:
     return domain.features.acpi
-
-
-def has_pci(domain: Domain) -> bool:
-    """A microvm is the machine without: as QEMU's, it has virtio devices at places of their own."""
-    return domain.os.machine != "microvm"
 
 
 def slot_gsis(domain: Domain) -> tuple[int, ...]:

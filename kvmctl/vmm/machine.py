@@ -10,6 +10,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from kvmctl.domain.addresses import has_pci
 from kvmctl.vmm import boot, firmware
 from kvmctl.vmm.backing import backing_of
 from kvmctl.vmm.boot import flat, pvh
@@ -112,7 +113,7 @@ class Machine:
         self._files = files
         self._on_event = on_event
         self._gate = Gate()
-        self._has_pci = firmware.has_pci(domain)
+        self._has_pci = has_pci(domain)
         self._slots = MmioSlots(self.bus.mmio, self._irq_line, firmware.slot_gsis(domain))
         self._devices: list[Device] = []
         self._event: GuestEvent | None = None
