@@ -15,7 +15,7 @@ from kvmctl.vmm.devices.virtio.device import BackendDevice, DeviceFailed, Ring
 from kvmctl.vmm.devices.virtio.net import features
 from kvmctl.vmm.devices.virtio.net.device import Network
 from kvmctl.vmm.devices.virtio.net.served import ServedNetwork
-from kvmctl.vmm.devices.virtio.net.vhost import RINGS
+from kvmctl.vmm.devices.virtio.net.vhost import RINGS, VhostNet
 from kvmctl.vmm.devices.virtio.queue import DESC_NEXT, DESC_WRITE, QueueLayout
 from kvmctl.vmm.memory import GuestMemory
 from tests.vmm.virtio.conftest import FlatGuest
@@ -128,6 +128,79 @@ def test_a_command_without_form_breaks_the_device() -> None:
         time.sleep(0.01)
     bench.device.stop_queue(4)
     assert "control queue" in bench.failures[0]
+
+
+class Kernel:
+    """/dev/vhost-net's ioctls as they are called (linux/vhost.h)."""
+
+    def __init__(self) -> None:
+        self.calls: list[tuple[int, int, bytes]] = []
+
+    def __call__(self, descriptor: int, request: int, argument: bytes) -> bytes:
+        self.calls.append((descriptor, request, argument))
+        if request == 0x8008AF00:
+            return struct.pack("=Q", RINGS | features.MRG_RXBUF | 1 << 27)
+        return struct.pack("=II", 1, 42) if request == 0xC008AF12 else argument
+
+    def backends(self) -> list[tuple[int, int, int]]:
+        """(descriptor, queue, TAP) since this was last asked."""
+        found = [
+            (fd, *struct.unpack("=Ii", data)) for fd, request, data in self.calls if request == 0x4008AF30
+        ]
+        self.calls.clear()
+        return found
+
+
+def test_what_the_kernel_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    kernel = Kernel()
+    monkeypatch.setattr("kvmctl.vmm.devices.virtio.net.vhost.fcntl.ioctl", kernel)
+    memory = GuestMemory(0x10000)
+    vhost = VhostNet([10, 11], [20, 21], memory)
+    assert vhost.features == RINGS | features.MRG_RXBUF
+    assert [(fd, request) for fd, request, _ in kernel.calls] == [
+        (10, 0xAF01),
+        (10, 0x8008AF00),
+        (11, 0xAF01),
+        (11, 0x8008AF00),
+    ]
+    kernel.calls.clear()
+    vhost.start(VERSION_1)
+    region = struct.pack("=QQQQ", 0, 0x10000, memory.host_address, 0)
+    assert kernel.calls[:2] == [
+        (10, 0x4008AF00, struct.pack("=Q", VERSION_1)),
+        (10, 0x4008AF03, struct.pack("=II", 1, 0) + region),
+    ]
+    kernel.calls.clear()
+    ring = Ring(3, LAYOUT, 5, os.eventfd(0), os.eventfd(0))
+    vhost.start_queue(ring)
+    base = memory.host_address
+    assert kernel.calls == [
+        (11, 0x4008AF10, struct.pack("=II", 1, 8)),
+        (11, 0x4008AF12, struct.pack("=II", 1, 5)),
+        (11, 0x4028AF11, struct.pack("=IIQQQQ", 1, 0, base + TABLE, base + USED, base + AVAILABLE, 0)),
+        (11, 0x4008AF21, struct.pack("=Ii", 1, ring.call_fd)),
+        (11, 0x4008AF20, struct.pack("=Ii", 1, ring.kick_fd)),
+        (11, 0x4008AF30, struct.pack("=Ii", 1, 21)),
+    ]
+    kernel.calls.clear()
+    vhost.set_link(False)
+    vhost.set_link(True)
+    assert kernel.backends() == [(11, 1, -1), (11, 1, 21)]
+    assert vhost.stop_queue(3) == 42
+    assert kernel.backends() == [(11, 1, -1)]
+    vhost.set_link(False)
+    assert kernel.backends() == [], "no queue runs"
+    vhost.start_queue(ring)
+    assert kernel.backends() == [(11, 1, -1)], "the cable is still out"
+
+
+def test_the_kernel_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(descriptor: int, request: int, argument: bytes) -> bytes:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr("kvmctl.vmm.devices.virtio.net.vhost.fcntl.ioctl", refuse)
+    with pytest.raises(DeviceFailed, match="vhost-net: Operation not permitted"):
+        VhostNet([10], [20], GuestMemory(0x10000))
 
 
 @pytest.mark.kvm

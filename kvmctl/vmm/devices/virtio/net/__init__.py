@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from kvmctl.vmm.devices.platform import Device, Platform
+from kvmctl.vmm.devices.virtio.device import DeviceFailed
 from kvmctl.vmm.devices.virtio.net import features
 from kvmctl.vmm.devices.virtio.net.device import QUEUE_SIZE, Network
 from kvmctl.vmm.devices.virtio.net.link import CarriedLink, Link, StreamLink, TapLink
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
     from kvmctl.domain import Interface
 
 __all__ = ["Network", "attach"]
+
+log = logging.getLogger(__name__)
 
 _HOST_OFFLOADS: Final = {
     "csum": features.CSUM,
@@ -38,7 +42,7 @@ _GUEST_OFFLOADS: Final = {
 
 def attach(platform: Platform) -> list[Device]:
     """The transport of every <interface>, and QMP's set_link for all of them."""
-    networks: dict[str, Network] = {}
+    networks: dict[str, Network | ServedNetwork] = {}
     devices: list[Device] = []
     for interface in platform.domain.devices.interfaces:
         network = _network(interface, platform)
@@ -47,7 +51,7 @@ def attach(platform: Platform) -> list[Device]:
         network.tell_driver = transport.core.configuration_changed
         if served is not None:
             served.watch(transport.core.fail)
-        networks[network.name] = network
+        networks[network.name] = served or network
         devices.append(transport)
 
     def set_link(arguments: Mapping[str, object]) -> object:
@@ -97,7 +101,13 @@ def _served(interface: Interface, network: Network, platform: Platform) -> Serve
     if not kernel:
         return None
     taps = [platform.descriptor(each) for each in _names(interface)]
-    return kernel_served(network, kernel, taps, platform.memory)
+    try:
+        return kernel_served(network, kernel, taps, platform.memory)
+    except DeviceFailed as error:
+        if interface.driver_name == "vhost":
+            raise
+        log.warning("%s: the kernel does not carry its frames: %s", name, error)
+        return None
 
 
 def _withheld(interface: Interface) -> int:

@@ -59,7 +59,7 @@ class Network:
         self._links = links
         self._mac = mac
         self._mtu = mtu or 0
-        self._link_up = link_up
+        self.link_up = link_up
         self._pairs = 1
         self._begun = False
         """Whether what the driver has set is in force; it stays so over a pause of the machine."""
@@ -70,7 +70,7 @@ class Network:
         self._complaints: set[str] = set()
 
     def configuration(self) -> bytes:
-        status = LINK_UP if self._link_up else 0
+        status = LINK_UP if self.link_up else 0
         return _CONFIGURATION.pack(self.filter.mac, status, len(self._links), self._mtu)
 
     # the device's life
@@ -95,8 +95,8 @@ class Network:
 
     def set_link(self, up: bool) -> None:
         """Plug the cable in or pull it (VIRTIO_NET_S_LINK_UP); frames are lost while it is out."""
-        if up != self._link_up:
-            self._link_up = up
+        if up != self.link_up:
+            self.link_up = up
             if self.tell_driver is not None:
                 self.tell_driver()
 
@@ -163,7 +163,7 @@ class Network:
                     self._complain("frames are not received", str(error))
                     self._wait(pair, None)
                 continue
-            if not self._link_up or not self._wanted(room):
+            if not self.link_up or not self._wanted(room):
                 continue
             if size > available and not self._spread(chain, self._spill[pair][: size - available]):
                 continue  # a driver with too few buffers loses frames
@@ -214,7 +214,7 @@ class Network:
         size = buffers.total(chain.readable) - header.SIZE
         if not header.SMALLEST_FRAME <= size <= header.LARGEST_PLAIN_FRAME:
             raise QueueError(f"a frame of {size} bytes behind its header")
-        if not self._link_up or pair >= self._pairs:
+        if not self.link_up or pair >= self._pairs:
             return 0
         head, frame = buffers.split(chain.readable, header.SIZE)
         try:

@@ -58,6 +58,12 @@ class ServedNetwork:
     def configuration(self) -> bytes:
         return self.network.configuration()
 
+    def set_link(self, up: bool) -> None:
+        """A vhost-user server is not told: it is the driver that then leaves its frames."""
+        self.network.set_link(up)
+        if isinstance(self._carrier, VhostNet):
+            self._carrier.set_link(up)
+
     def start(self, features_: int) -> None:
         self.network.start(features_)
         self._carrier.start(features_ & self._carrier.features)
@@ -110,7 +116,8 @@ def kernel_served(
     network: Network, descriptors: Sequence[int], taps: Sequence[int], memory: GuestMemory
 ) -> ServedNetwork:
     """By vhost-net; offloads are the TAP device's. Raises DeviceFailed."""
-    return ServedNetwork(network, VhostNet(descriptors, taps, memory), memory, ~features.MRG_RXBUF)
+    carrier = VhostNet(descriptors, taps, memory, link_up=network.link_up)
+    return ServedNetwork(network, carrier, memory, ~features.MRG_RXBUF)
 
 
 def user_served(network: Network, descriptor: int, memory: GuestMemory) -> ServedNetwork:

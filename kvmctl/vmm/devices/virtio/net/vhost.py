@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import struct
+import threading
 from collections.abc import Sequence
 from typing import Final
 
@@ -38,8 +39,13 @@ RINGS: Final = F_INDIRECT_DESC | F_EVENT_IDX | F_VERSION_1
 class VhostNet:
     """A descriptor of /dev/vhost-net and one of the TAP device a queue pair. All calls raise DeviceFailed."""
 
-    def __init__(self, descriptors: Sequence[int], taps: Sequence[int], memory: GuestMemory) -> None:
+    def __init__(
+        self, descriptors: Sequence[int], taps: Sequence[int], memory: GuestMemory, *, link_up: bool = True
+    ) -> None:
         self._descriptors = descriptors
+        self._link_up = link_up
+        self._running: set[int] = set()
+        self._lock = threading.Lock()
         self._taps = taps
         self._memory = memory
         self.features = RINGS | features.MRG_RXBUF
@@ -67,16 +73,32 @@ class VhostNet:
         self._call(descriptor, _SET_VRING_ADDR, _ADDRESS.pack(index, 0, table, used, available, 0))
         self._call(descriptor, _SET_VRING_CALL, _FILE.pack(index, ring.call_fd))
         self._call(descriptor, _SET_VRING_KICK, _FILE.pack(index, ring.kick_fd))
-        self._call(descriptor, _NET_SET_BACKEND, _FILE.pack(index, self._taps[ring.index // 2]))
+        with self._lock:
+            self._running.add(ring.index)
+            self._connect(ring.index, self._link_up)
         # What the driver asked for, and what was completed, while nobody listened.
         os.eventfd_write(ring.kick_fd, 1)
         os.eventfd_write(ring.call_fd, 1)
 
     def stop_queue(self, index: int) -> int:
         descriptor, place = self._place(index)
-        self._call(descriptor, _NET_SET_BACKEND, _FILE.pack(place, _NO_BACKEND))
+        with self._lock:
+            self._running.discard(index)
+            self._connect(index, False)
         _, base = _STATE.unpack(self._call(descriptor, _GET_VRING_BASE, _STATE.pack(place, 0)))
         return int(base) & 0xFFFF
+
+    def set_link(self, up: bool) -> None:
+        """Whether frames pass; any thread may say so."""
+        with self._lock:
+            self._link_up = up
+            for index in self._running:
+                self._connect(index, up)
+
+    def _connect(self, index: int, connected: bool) -> None:
+        descriptor, place = self._place(index)
+        tap = self._taps[index // 2] if connected else _NO_BACKEND
+        self._call(descriptor, _NET_SET_BACKEND, _FILE.pack(place, tap))
 
     def _place(self, index: int) -> tuple[int, int]:
         return self._descriptors[index // 2], index % 2
