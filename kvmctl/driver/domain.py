@@ -101,6 +101,11 @@ class DomainObject:
     def set_state(self, state: State, reason: IntEnum) -> None:
         self.state, self.reason = state, reason
 
+    def require_present(self) -> None:
+        """For who has waited: the domain may have been undefined, or have ended, meanwhile."""
+        if self.removed:
+            raise failure(ErrorCode.NO_DOMAIN, f"no domain with matching uuid '{self.uuid}' ({self.name})")
+
     def require_run(self) -> Run:
         if self.run is None:
             raise not_running()

@@ -26,7 +26,8 @@ class JobLock:
     async def job(self) -> AsyncIterator[None]:
         """For a client's call. Raises VIR_ERR_OPERATION_TIMEOUT when another job goes on for too long."""
         try:
-            await asyncio.wait_for(self._lock.acquire(), self._wait_seconds)
+            async with asyncio.timeout(self._wait_seconds):
+                await self._lock.acquire()
         except TimeoutError:
             raise failure(
                 ErrorCode.OPERATION_TIMEOUT,

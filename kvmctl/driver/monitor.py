@@ -94,7 +94,8 @@ class Monitor:
     async def execute(self, command: str, **arguments: object) -> Any:
         """Run one command; errors come out as wire errors, except MonitorClosed."""
         try:
-            return await asyncio.wait_for(self._client.execute(command, arguments or None), _REPLY_SECONDS)
+            async with asyncio.timeout(_REPLY_SECONDS):
+                return await self._client.execute(command, arguments or None)
         except ExecuteError as error:
             raise failure(
                 ErrorCode.INTERNAL_ERROR, f"unable to execute monitor command '{command}': {error}"

@@ -4,11 +4,12 @@ import kvmctl.domain
 from kvmctl.backends import BackendError
 from kvmctl.backends.cpu import with_named_model
 from kvmctl.domain import Domain
-from kvmctl.driver.constants import XmlFlags
+from kvmctl.driver.constants import AffectFlags, XmlFlags
 from kvmctl.driver.domain import DomainObject
 from kvmctl.driver.driver import Driver
 from kvmctl.driver.errors import check_flags, failure
 from kvmctl.driver.handlers.table import Table
+from kvmctl.driver.handlers.typed import TYPED_STRING_OKAY
 from kvmctl.driver.rpc import Connection, ErrorCode, Procedure, types
 from kvmctl.driver.vcpus import current_vcpus
 from kvmctl.driver.vmprocess import cpu_times
@@ -143,3 +144,22 @@ async def domain_get_security_label(
 ) -> types.DomainGetSecurityLabelRet:
     driver.find(args.dom)
     return types.DomainGetSecurityLabelRet(label="", enforcing=0)
+
+
+@table.answers(Procedure.DOMAIN_GET_SECURITY_LABEL_LIST)
+async def domain_get_security_label_list(
+    driver: Driver, _connection: Connection, args: types.DomainGetSecurityLabelListArgs
+) -> types.DomainGetSecurityLabelListRet:
+    driver.find(args.dom)
+    return types.DomainGetSecurityLabelListRet(labels=(), ret=0)
+
+
+@table.answers(Procedure.DOMAIN_GET_PERF_EVENTS)
+async def domain_get_perf_events(
+    driver: Driver, _connection: Connection, args: types.DomainGetPerfEventsArgs
+) -> types.DomainGetPerfEventsRet:
+    """None can be counted, so none is."""
+    known = AffectFlags.LIVE | AffectFlags.CONFIG | TYPED_STRING_OKAY
+    check_flags(args.flags, known, "virDomainGetPerfEvents")
+    driver.find(args.dom).queried(args.flags)
+    return types.DomainGetPerfEventsRet(params=())

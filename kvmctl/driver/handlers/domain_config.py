@@ -71,6 +71,7 @@ async def domain_set_autostart(
 ) -> None:
     domain = driver.find(args.dom)
     async with domain.job():
+        domain.require_present()
         if not domain.persistent:
             raise failure(ErrorCode.OPERATION_INVALID, "cannot set autostart for transient domain")
         driver.store.set_autostart(domain.name, bool(args.autostart))

@@ -5,7 +5,9 @@ from pathlib import Path
 from kvmctl.driver.driver import Driver
 from kvmctl.driver.errors import check_flags, failure
 from kvmctl.driver.handlers.table import Table
+from kvmctl.driver.handlers.typed import TYPED_STRING_OKAY, limited
 from kvmctl.driver.rpc import Connection, ErrorCode, Procedure, types
+from kvmctl.driver.rpc.types.params import ParamType, TypedParam
 from kvmctl.host import cpu, memory
 
 table = Table()
@@ -135,3 +137,31 @@ def _free_huge_pages(node: int, kib: int) -> int:
         raise failure(
             ErrorCode.OPERATION_FAILED, f"page size {kib} is not available on node {node}"
         ) from None
+
+
+# VIR_NODE_MEMORY_SHARED_*, with the files of Linux, Documentation/admin-guide/mm/ksm.rst
+_KSM = Path("/sys/kernel/mm/ksm")
+_SHARED = {
+    "pages_to_scan": ParamType.UINT,
+    "sleep_millisecs": ParamType.UINT,
+    "pages_shared": ParamType.ULLONG,
+    "pages_sharing": ParamType.ULLONG,
+    "pages_unshared": ParamType.ULLONG,
+    "pages_volatile": ParamType.ULLONG,
+    "full_scans": ParamType.ULLONG,
+    "merge_across_nodes": ParamType.UINT,
+}
+
+
+@table.answers(Procedure.NODE_GET_MEMORY_PARAMETERS)
+async def node_get_memory_parameters(
+    _driver: Driver, _connection: Connection, args: types.NodeGetMemoryParametersArgs
+) -> types.NodeGetMemoryParametersRet:
+    """How the kernel merges equal pages of guests, as far as it does."""
+    check_flags(args.flags, TYPED_STRING_OKAY, "virNodeGetMemoryParameters")
+    params = [
+        TypedParam.of(f"shm_{name}", kind, int((_KSM / name).read_text()))
+        for name, kind in _SHARED.items()
+        if (_KSM / name).exists()
+    ]
+    return types.NodeGetMemoryParametersRet(params=limited(params, args.nparams), nparams=len(params))

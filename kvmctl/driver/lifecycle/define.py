@@ -111,6 +111,7 @@ class Definitions:
         apply: Apply | None = None,
     ) -> None:
         """For a caller that holds the job, and has a change of its own for each definition."""
+        domain.require_present()
         before = domain.config
         changed = _checked(config(before)) if config is not None and before is not None else None
         running = live(domain.live) if live is not None and domain.live is not None else None

@@ -33,7 +33,6 @@ TEST_BUG = "the test driver compares with a maximum that was not given"
 NO_DISPLAY = "the machine has no display and no keyboard yet"
 NO_SIGNALS = "no process of a guest can be sent a signal"
 NO_SNAPSHOTS = "the daemon has no snapshots yet"
-NO_PERF = "the daemon counts no perf events"
 UNCHECKED = "the test driver does not check this argument"
 PRETENDS = "the test driver makes figures up"
 TRANSIENT = "undefined while it runs, a domain is transient, as for libvirt's QEMU driver; the test driver allows it all"
@@ -231,7 +230,7 @@ DEFINED: list[Row] = [
     Row("managedsave-remove guest"),
     Row("snapshot-list guest", NO_SNAPSHOTS),
     Row("iothreadinfo guest"),
-    Row("perf guest", NO_PERF),
+    Row("perf guest"),
     Row("lxc-enter-namespace guest"),
     Row("hostname"),
     Row("uri", NAMES),
