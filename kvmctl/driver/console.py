@@ -11,6 +11,7 @@ from kvmctl.driver.errors import failure, not_running, system_failure
 from kvmctl.driver.rpc import ErrorCode, Stream
 
 _CHUNK = 65536
+_ENDING_SECONDS = 1.0
 
 
 def find_chardev(domain: DomainObject, device: str | None) -> Chardev:
@@ -120,7 +121,8 @@ class Consoles:
         try:
             terminal = os.open(chardev.tty, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
-            if not run.process.identity.alive():
+            # A process that ends closes its files first.
+            if await run.process.wait(_ENDING_SECONDS):
                 raise not_running() from error
             raise system_failure(error, f"cannot open console '{chardev.tty}'") from error
         # The name of a guest's terminal is given to another as soon as the guest has ended.
