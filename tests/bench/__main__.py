@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sys
 
-from tests.bench import domain_xml, exits, idle, memory, smp, starts
+from tests.bench import blk, domain_xml, exits, idle, memory, smp, starts
 from tests.bench.measure import Figure, show
 
 _ALL = {
     "starts": starts.figures,
     "exits": exits.figures,
+    "blk": blk.figures,
     "memory": memory.figures,
     "idle": idle.figures,
     "smp": smp.figures,
