@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Final
 
 from kvmctl.backends import chardev, disk, filesystem, interface, rng, vsock
-from kvmctl.backends.descriptors import BackendError, Descriptors, Unsupported
+from kvmctl.backends.descriptors import BackendError, Busy, Descriptors, Unsupported
 from kvmctl.domain import Domain
 
-__all__ = ["BackendError", "Descriptors", "Unsupported", "open_devices", "remove_sockets", "sockets"]
+__all__ = ["BackendError", "Busy", "Descriptors", "Unsupported", "open_devices", "remove_sockets", "sockets"]
 
 _BACKENDS: Final[tuple[Callable[[Domain, Descriptors], Domain], ...]] = (
     chardev.open_all,

@@ -29,6 +29,13 @@ class Unsupported(BackendError):
         Exception.__init__(self, message)
 
 
+class Busy(BackendError):
+    """Somebody else uses what the device is on."""
+
+    def __init__(self, message: str) -> None:
+        Exception.__init__(self, message)
+
+
 class Descriptors:
     """Closed here with the stack; the VMM has its own copies by then."""
 

@@ -5,7 +5,7 @@ import fcntl
 import os
 from typing import Final
 
-from kvmctl.backends import helper, storagedaemon
+from kvmctl.backends import helper, imagelock, storagedaemon
 from kvmctl.backends.descriptors import BackendError, Descriptors
 from kvmctl.domain import Disk, Domain
 
@@ -23,6 +23,8 @@ def _open(disk: Disk, descriptors: Descriptors) -> None:
     kind = "regular file" if disk.type == "file" else "block device"
     mode = os.O_RDONLY if disk.is_readonly else os.O_RDWR
     descriptors.open(alias, source, mode, what="disk", kind=kind)
+    shareable = disk.shareable is not None
+    imagelock.lock(descriptors.named[alias], source, readonly=disk.is_readonly, shareable=shareable)
     if disk.cache in _PAST_THE_CACHE:
         _bypass_cache(descriptors.named[alias])
 

@@ -5,7 +5,7 @@ import shutil
 from collections.abc import Mapping
 from typing import Final
 
-from kvmctl.backends import helper
+from kvmctl.backends import helper, imagelock
 from kvmctl.backends.descriptors import Descriptors, Unsupported
 from kvmctl.domain import Disk
 
@@ -60,6 +60,7 @@ def start(disk: Disk, descriptors: Descriptors) -> None:
         raise Unsupported(
             f"disk '{disk.source}' of type '{disk.driver_type}' needs {PROGRAM} (qemu-system-common)"
         )
+    imagelock.await_free(disk.source or "", readonly=disk.is_readonly)
     helper.start(
         disk.alias or "",
         program,

@@ -5,7 +5,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from kvmctl.backends import BackendError, Unsupported
+from kvmctl.backends import BackendError, Busy, Unsupported
 from kvmctl.domain import DomainError
 from kvmctl.driver.rpc import ErrorCode, ErrorDomain, VirError
 
@@ -24,8 +24,14 @@ def system_failure(error: OSError, action: str) -> VirError:
 
 def backend_failure(error: BackendError) -> VirError:
     """What kept a device's host end from being opened."""
-    unsupported = isinstance(error, Unsupported)
-    return VirError(ErrorCode.CONFIG_UNSUPPORTED if unsupported else ErrorCode.SYSTEM_ERROR, str(error))
+    match error:
+        case Unsupported():
+            code = ErrorCode.CONFIG_UNSUPPORTED
+        case Busy():
+            code = ErrorCode.RESOURCE_BUSY
+        case _:
+            code = ErrorCode.SYSTEM_ERROR
+    return VirError(code, str(error))
 
 
 def domain_failure(error: DomainError) -> VirError:

@@ -92,6 +92,9 @@ def _io(disk: Disk, path: str) -> Iterator[Finding]:
     if disk.io == "native" and disk.cache not in ("none", "directsync"):
         message = "native I/O needs either no disk cache or directsync cache mode"
         yield Finding(ErrorKind.CONFIG_UNSUPPORTED, message, f"{path}/driver/@io")
+    if disk.shareable is not None and not disk.is_readonly and disk.driver_type not in (None, "raw"):
+        message = f"shared access for disk '{disk.target}' requires use of supported storage format"
+        yield Finding(ErrorKind.CONFIG_UNSUPPORTED, message, f"{path}/shareable")
     if disk.shareable is not None and not disk.is_readonly and disk.cache not in (None, "none", "directsync"):
         message = "a shareable disk needs cache='none', or its guests see each other's old data"
         yield Finding(ErrorKind.CONFIG_UNSUPPORTED, message, f"{path}/driver/@cache")
