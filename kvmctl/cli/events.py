@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -17,7 +18,7 @@ from .connection import Connection, Domain, connect, find_domain
 from .errors import Failure, Status
 from .options import AsJson
 from .output import say
-from .terminal import interruptible
+from .terminal import interrupts
 
 
 def _names(prefix: str, *, but: tuple[str, ...] = ()) -> dict[int, str]:
@@ -101,8 +102,9 @@ _IO_ACTION = _names("VIR_DOMAIN_EVENT_IO_ERROR_")
 _WATCHDOG = _names("VIR_DOMAIN_EVENT_WATCHDOG_")
 
 
-def watch(connection: Connection, domain: Domain | None, report: Report) -> list[int]:
-    """Register for every event that the connection's driver knows; raise if it knows none."""
+@contextmanager
+def watching(connection: Connection, domain: Domain | None, report: Report) -> Iterator[None]:
+    """Report every event that the connection's driver knows; raise if it knows none."""
     registered = []
     missing: libvirt.libvirtError | None = None
     for number, callback in _watched(report).items():
@@ -112,7 +114,15 @@ def watch(connection: Connection, domain: Domain | None, report: Report) -> list
             missing = error
     if missing and not registered:
         raise missing
-    return registered
+    # Wakes the loop now and then: for the time-out, and for Ctrl-C, which does not interrupt its poll().
+    timer = libvirt.virEventAddTimeout(200, lambda timer, opaque: None, None)
+    try:
+        yield
+    finally:
+        libvirt.virEventRemoveTimeout(timer)
+        for callback_id in registered:
+            with suppress(libvirt.libvirtError):  # with a daemon that has gone they are gone, too
+                connection.domainEventDeregisterAny(callback_id)
 
 
 def events(
@@ -146,32 +156,28 @@ def events(
         seen += 1
         now = datetime.now().astimezone()
         if as_json:
-            fields = {
-                "domain": event.domain,
-                "uuid": event.uuid,
-                "event": event.event,
-                "detail": event.detail,
-            }
-            print(json.dumps({"time": now.isoformat(timespec="milliseconds"), **fields}), flush=True)
+            print(json.dumps({"time": now.isoformat(timespec="milliseconds"), **asdict(event)}), flush=True)
         else:
-            print(
-                f"{now:%H:%M:%S}  {event.domain:<20}  {event.event:<15} {event.detail}".rstrip(), flush=True
-            )
+            line = f"{now:%H:%M:%S}  {event.domain:<20}  {event.event:<15} {event.detail}"
+            print(line.rstrip(), flush=True)
 
     def closed(_connection: Any, _reason: int, _opaque: Any) -> None:
         nonlocal gone
         gone = True
 
-    connection.registerCloseCallback(closed, None)
-    watch(connection, find_domain(connection, name) if name else None, report)
-    libvirt.virEventAddTimeout(200, lambda timer, opaque: None, None)
-    if not as_json:
-        say(f"Watching {name or 'all domains'}. Ctrl-C ends.")
+    domain = find_domain(connection, name) if name else None
     deadline = None if timeout is None else time.monotonic() + timeout
-    with interruptible():
-        while count is None or seen < count:
-            if gone:
-                raise Failure("the daemon has gone", None, Status.NO_CONNECTION)
-            if deadline is not None and time.monotonic() >= deadline:
-                raise typer.Exit(Status.TIMEOUT)
-            libvirt.virEventRunDefaultImpl()
+    connection.registerCloseCallback(closed, None)
+    try:
+        with watching(connection, domain, report), interrupts() as interrupted:
+            if not as_json:
+                say(f"Watching {name or 'all domains'}. Ctrl-C ends.")
+            while (count is None or seen < count) and not interrupted():
+                if gone:
+                    raise Failure("the daemon has gone", None, Status.NO_CONNECTION)
+                if deadline is not None and time.monotonic() >= deadline:
+                    raise typer.Exit(Status.TIMEOUT)
+                libvirt.virEventRunDefaultImpl()
+    finally:
+        with suppress(libvirt.libvirtError):
+            connection.unregisterCloseCallback()

@@ -6,7 +6,7 @@ import os
 import signal
 import termios
 import tty
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
@@ -59,3 +59,19 @@ def interruptible() -> Iterator[None]:
     """Ctrl-C is how a person ends what would go on for ever: no failure, and no message."""
     with suppress(KeyboardInterrupt):
         yield
+
+
+@contextmanager
+def interrupts() -> Iterator[Callable[[], bool]]:
+    """Whether Ctrl-C was pressed: for loops of libvirt's, in whose callbacks an exception is lost."""
+    pressed = False
+
+    def note(number: int, frame: FrameType | None) -> None:
+        nonlocal pressed
+        pressed = True
+
+    before = signal.signal(signal.SIGINT, note)
+    try:
+        yield lambda: pressed
+    finally:
+        signal.signal(signal.SIGINT, before)

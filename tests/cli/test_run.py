@@ -111,6 +111,16 @@ def test_editing_a_definition(session: Cli) -> None:
     assert session("undefine", "that").returncode == 0
 
 
+def test_ctrl_c_ends_the_watching(session: Cli) -> None:
+    session.ok("list")
+    terminal = session.terminal("events")
+    terminal.expect_exact("Watching all domains. Ctrl-C ends.")
+    terminal.send("\x03")
+    terminal.expect(pexpect.EOF)
+    assert terminal.wait() == 0
+    assert "Traceback" not in terminal.before
+
+
 def test_a_daemon_that_dies_is_told(session: Cli) -> None:
     session.ok("list")
     terminal = session.terminal("events")
