@@ -179,7 +179,9 @@ async def domain_set_block_io_tune(
     _check_exclusive(values)
 
     def changed(definition: Domain) -> Domain:
-        disk = _tuned(definition, args.disk)
+        disk = find_disk(definition, args.disk)
+        if disk is None:
+            raise failure(ErrorCode.INVALID_ARG, f"missing persistent configuration for disk '{args.disk}'")
         tune = _merged(disk.iotune or IoTune(), values)
         disks = tuple(
             replace(each, iotune=tune) if each is disk else each for each in definition.devices.disks
@@ -187,6 +189,8 @@ async def domain_set_block_io_tune(
         return replace(definition, devices=replace(definition.devices, disks=disks))
 
     live, _config = domain.affected(args.flags)
+    if live:
+        _tuned(domain.definition, args.disk)
     await driver.definitions.reconfigure(domain, args.flags, changed, _throttler(domain, args.disk))
     if live and values:
         disk = _tuned(domain.definition, args.disk)

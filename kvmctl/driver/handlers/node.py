@@ -44,7 +44,7 @@ async def node_get_cells_free_memory(
     nodes = {node.number: node.free for node in cpu.topology().nodes}
     last = max(nodes)
     if not 0 <= args.start_cell <= last:
-        raise failure(ErrorCode.INVALID_ARG, f"start cell {args.start_cell} out of range (0-{last})")
+        raise failure(ErrorCode.INTERNAL_ERROR, f"start cell {args.start_cell} out of range (0-{last})")
     chosen = range(args.start_cell, min(last + 1, args.start_cell + args.maxcells))
     return types.NodeGetCellsFreeMemoryRet(cells=tuple(nodes.get(number, 0) for number in chosen))
 

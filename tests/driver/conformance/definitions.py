@@ -21,7 +21,7 @@ def domain(
     interface: bool = False,
     devices: bool = True,
 ) -> str:
-    """``kind``: kvm or test."""
+    """``kind``: kvm, test, or qemu for libvirt's own driver of the type kvm."""
     image = directory / "vda.img"
     emulator = f"<emulator>{FAKE}</emulator>" if kind == "kvm" else ""
     inside = f"""{emulator}
@@ -31,7 +31,7 @@ def domain(
     {_INTERFACE if interface else ""}
     <serial type='pty'/>
     <memballoon model='virtio'/>"""
-    return f"""<domain type='{kind}'>
+    return f"""<domain type='{"test" if kind == "test" else "kvm"}'>
   <name>{name}</name>
   {f"<uuid>{uuid}</uuid>" if uuid else ""}
   <memory unit='KiB'>{memory}</memory>

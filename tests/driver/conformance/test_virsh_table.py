@@ -25,12 +25,18 @@ def daemon() -> Iterator[SessionDaemon]:
         yield session
 
 
-def _ask(daemon: SessionDaemon, directory: Path, rows: list[Row], *, interface: bool) -> Answers:
+def _ask(
+    daemon: SessionDaemon,
+    directory: Path,
+    rows: list[Row],
+    *,
+    interface: bool,
+    other: tuple[str, str] = ("test", _TEST_DRIVER),
+) -> Answers:
+    """What another driver says to each command, and what the daemon does."""
     found = []
-    for kind, uri, before in (
-        ("test", _TEST_DRIVER, ["destroy test", "undefine test"]),
-        ("kvm", daemon.uri, []),
-    ):
+    for kind, uri in (other, ("kvm", daemon.uri)):
+        before = ["destroy test", "undefine test"] if kind == "test" else []
         (directory / kind).mkdir()
         words = write_files(kind, directory / kind, interface=interface)
         commands = [*before, spelled("define GUEST", words), *(spelled(row.command, words) for row in rows)]
@@ -39,6 +45,18 @@ def _ask(daemon: SessionDaemon, directory: Path, rows: list[Row], *, interface: 
         daemon.virsh("destroy", name, check=False)
         daemon.virsh("undefine", name, check=False)
     return list(zip(rows, *found, strict=True))
+
+
+@pytest.mark.kvm
+def test_beside_qemu(daemon: SessionDaemon, qemu_uri: str, tmp_path: Path) -> None:
+    """The second oracle: what fails, and with which words."""
+    answers = _ask(daemon, tmp_path, table.DEFINED, interface=True, other=("qemu", qemu_uri))
+    unlike = {
+        row.command: f"\n  QEMU driver: {theirs}\n  daemon: {ours}"
+        for row, theirs, ours in answers
+        if (theirs.failed, theirs.errors) != (ours.failed, ours.errors)
+    }
+    assert unlike.keys() == table.QEMU.keys(), unlike
 
 
 def _check(answers: Answers) -> None:
