@@ -40,6 +40,7 @@ def _name(help_text: str, flags: int) -> typer.models.ArgumentInfo:
 
 
 AnyName = Annotated[str, _name("Name, UUID or id of a domain.", _ANY)]
+OptionalName = Annotated[str | None, _name("Name, UUID or id of a domain; all where not given.", _ANY)]
 RunningName = Annotated[str, _name("Name, UUID or id of a running domain.", _ACTIVE)]
 InactiveName = Annotated[str, _name("Name or UUID of a domain that is shut off.", _INACTIVE)]
 XmlFile = Annotated[

@@ -105,23 +105,28 @@ def _defined(connection: Connection, text: str) -> bool:
 def validate(file: XmlFile, as_json: AsJson = False) -> None:
     """Tell what is wrong with XML, with lines; change nothing.
 
+    Files that it names and that are not here are told too: it can be defined without them, not started.
+
     \b
     kvmctl validate guest.xml
     kvmctl validate guest.xml --json | jq -r '.findings[].message'
     """
-    from ..domain import examine
+    from ..domain import ErrorKind, examine
 
-    findings = [{**asdict(finding), "kind": finding.kind.name.lower()} for finding in examine(read_xml(file))]
+    found = examine(read_xml(file), on_this_host=True)
+    findings = [{**asdict(finding), "kind": finding.kind.name.lower()} for finding in found]
+    valid = all(finding.kind is ErrorKind.SYSTEM_ERROR for finding in found)
     if as_json:
-        print_json({"file": str(file), "valid": not findings, "findings": findings})
+        print_json({"file": str(file), "valid": valid, "findings": findings})
     else:
         for finding in findings:
             place = f"{file}:{finding['line']}" if finding["line"] else str(file)
             path = f" ({finding['path']})" if finding["path"] else ""
             print(f"{place}: {finding['message']}{path}")
-        if not findings:
-            say(f"{file} is good. `kvmctl define {file}` defines it.")
-    if findings:
+        if valid:
+            start = ", but it cannot start without these files" if findings else ""
+            say(f"{file} is good{start}. `kvmctl define {file}` defines it.")
+    if not valid:
         raise typer.Exit(Status.FAILED)
 
 

@@ -8,12 +8,13 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import cache
 from typing import Annotated, Any
 
 import libvirt
 import typer
 
-from .completion import AnyName
+from .completion import OptionalName
 from .connection import Connection, Domain, connect, find_domain
 from .errors import Failure, Status
 from .options import AsJson
@@ -21,12 +22,13 @@ from .output import say
 from .terminal import interrupts
 
 
-def _names(prefix: str, *, but: tuple[str, ...] = ()) -> dict[int, str]:
+@cache
+def _names(prefix: str) -> dict[int, str]:
     """libvirt's own names for the numbers of one enumeration, as words."""
     return {
         getattr(libvirt, name): name.removeprefix(prefix).lower().replace("_", "-")
         for name in dir(libvirt)
-        if name.startswith(prefix) and not name.endswith("_LAST") and not name.startswith(but or "\0")
+        if name.startswith(prefix) and not name.endswith("_LAST")
     }
 
 
@@ -41,7 +43,6 @@ _EVENT = {
     libvirt.VIR_DOMAIN_EVENT_PMSUSPENDED: "pmsuspended",
     libvirt.VIR_DOMAIN_EVENT_CRASHED: "crashed",
 }
-_DETAIL = {number: _names(f"VIR_DOMAIN_EVENT_{name.upper()}_") for number, name in _EVENT.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,16 +64,16 @@ def _watched(report: Report) -> dict[int, Callable[..., None]]:
 
     def lifecycle(_connection: Any, domain: Domain, event: int, detail: int, _opaque: Any) -> None:
         word = _EVENT.get(event, f"event {event}")
-        tell(domain, word, _DETAIL.get(event, {}).get(detail, str(detail)))
+        tell(domain, word, _names(f"VIR_DOMAIN_EVENT_{word.upper()}_").get(detail, str(detail)))
 
     def reboot(_connection: Any, domain: Domain, _opaque: Any) -> None:
         tell(domain, "reboot")
 
     def io_error(_connection: Any, domain: Domain, path: str, alias: str, action: int, *_rest: Any) -> None:
-        tell(domain, "io-error", f"{alias} {path} {_IO_ACTION.get(action, action)}")
+        tell(domain, "io-error", f"{alias} {path} {_names('VIR_DOMAIN_EVENT_IO_ERROR_').get(action, action)}")
 
     def watchdog(_connection: Any, domain: Domain, action: int, _opaque: Any) -> None:
-        tell(domain, "watchdog", _WATCHDOG.get(action, str(action)))
+        tell(domain, "watchdog", _names("VIR_DOMAIN_EVENT_WATCHDOG_").get(action, str(action)))
 
     def balloon(_connection: Any, domain: Domain, actual: int, _opaque: Any) -> None:
         tell(domain, "balloon", f"{actual} KiB")
@@ -96,10 +97,6 @@ def _watched(report: Report) -> dict[int, Callable[..., None]]:
         libvirt.VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED: device_removed,
         libvirt.VIR_DOMAIN_EVENT_ID_METADATA_CHANGE: metadata,
     }
-
-
-_IO_ACTION = _names("VIR_DOMAIN_EVENT_IO_ERROR_")
-_WATCHDOG = _names("VIR_DOMAIN_EVENT_WATCHDOG_")
 
 
 @contextmanager
@@ -127,7 +124,7 @@ def watching(connection: Connection, domain: Domain | None, report: Report) -> I
 
 def events(
     context: typer.Context,
-    name: Annotated[AnyName | None, typer.Argument(metavar="[NAME]", show_default=False)] = None,
+    name: OptionalName = None,
     count: Annotated[
         int | None, typer.Option("--count", metavar="N", min=1, help="End after so many events.")
     ] = None,

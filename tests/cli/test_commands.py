@@ -197,6 +197,20 @@ def test_validate(test_driver: Cli, tmp_path: Path) -> None:
     assert {"kind", "message", "line", "path"} <= document["findings"][0].keys()
 
 
+def test_validate_names_files_that_are_missing(test_driver: Cli, tmp_path: Path) -> None:
+    path = tmp_path / "guest.xml"
+    text = test_driver.ok("run", str(flat(tmp_path)), "--print-xml")
+    disk = "<devices>\n<disk type='file'><source file='/nowhere/disk'/><target dev='vda'/></disk>"
+    path.write_text(text.replace("<devices>", disk))
+    done = test_driver("validate", str(path))
+    assert done.returncode == 0
+    assert "disk '/nowhere/disk' is not on this host (/domain/devices/disk)" in done.stdout
+    assert "is good, but it cannot start without these files" in done.stderr
+    document = json.loads(test_driver("validate", str(path), "--json").stdout)
+    assert document["valid"] is True
+    assert [finding["kind"] for finding in document["findings"]] == ["system_error"]
+
+
 def flat(directory: Path) -> Path:
     """Something with the magic number of a program."""
     path = directory / "kernel"

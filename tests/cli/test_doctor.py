@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner
 
 from kvmctl.cli import selftest
-from kvmctl.cli.doctor import daemon_checks
+from kvmctl.cli.checkup import daemon_checks
 from kvmctl.cli.main import app
 from kvmctl.host import cgroup, hugepages, kind, kvm
 from kvmctl.host.doctor import Level

@@ -117,7 +117,9 @@ class Top:
                 raise Failure("the daemon has gone", "`kvmctl top` tries again.", Status.NO_CONNECTION)
             if self._keyed:
                 self._keyed, self._stale = False, True
-                for key in keys(os.read(self._input, 1024)):
+                data = os.read(self._input, 1024)
+                self._over |= not data  # the terminal has gone
+                for key in keys(data):
                     guest = self._key(key)
                     if guest is not None:
                         return guest
