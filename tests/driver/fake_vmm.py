@@ -107,7 +107,9 @@ class Vmm:
             case "query-status":
                 return {"running": self.status == "running", "status": self.status}
             case "query-commands":
-                return [{"name": "stop"}, {"name": "cont"}]
+                return [{"name": name} for name in ("stop", "cont", "query-chardev")]
+            case "query-chardev":
+                return [{"label": "channel0", "filename": "", "frontend-open": "agent" in self.cmdline}]
             case "query-cpus-fast":
                 return [{"cpu-index": 0, "thread-id": threading.get_native_id()}]
             case "cont":

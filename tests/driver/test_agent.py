@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -125,3 +126,14 @@ def test_timeout(running: tuple[SessionDaemon, FakeAgent]) -> None:
     error = session.error("domfsfreeze", "guest", "--mountpoint", "/mnt")
     assert "Guest agent is not responding: Guest agent not available for now" in error
     session.virsh("guest-agent-timeout", "guest", "--timeout", "-2")
+
+
+def test_a_port_that_was_opened_while_no_daemon_was_told(running: tuple[SessionDaemon, FakeAgent]) -> None:
+    session, _ = running
+    session.stop()
+    status = session.run / "guest.xml"
+    assert "state='connected'" in status.read_text() or 'state="connected"' in status.read_text()
+    status.write_text(re.sub(r"state=(['\"])connected", r"state=\1disconnected", status.read_text()))
+    session.start()
+    assert "state='connected'" in session.virsh("dumpxml", "guest").stdout
+    assert session.virsh("domtime", "guest").stdout.strip() == "Time: 1700000000"

@@ -90,6 +90,7 @@ class Adoption:
         run.monitor = monitor
         _set_queried_state(domain, run, str(answer.get("status")))
         await _ask_balloon(domain)
+        await _ask_channels(domain)
         self._parts.save_status(domain)
         return monitor
 
@@ -130,6 +131,26 @@ async def _ask_balloon(domain: DomainObject) -> None:
             domain.live = replace(domain.live, current_memory=actual)
     except VirError as error:
         log.debug("domain %s: no answer about its balloon: %s", domain.name, error)
+
+
+async def _ask_channels(domain: DomainObject) -> None:
+    """Which ports the guest opened and closed while no daemon was told; the agent's is one of them."""
+    try:
+        if domain.live is None or "query-chardev" not in await domain.commands():
+            return
+        answer = await domain.execute("query-chardev")
+        opened = {str(entry["label"]): bool(entry["frontend-open"]) for entry in answer}
+    except VirError as error:
+        log.debug("domain %s: no answer about its channels: %s", domain.name, error)
+        return
+    devices = domain.live.devices
+    channels = tuple(
+        replace(channel, target_state="connected" if opened[channel.alias] else "disconnected")
+        if channel.alias in opened
+        else channel
+        for channel in devices.channels
+    )
+    domain.live = replace(domain.live, devices=replace(devices, channels=channels))
 
 
 async def _end_unknown(path: Path) -> None:
