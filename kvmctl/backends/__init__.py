@@ -3,6 +3,7 @@
 A kind of device has one module here with `open_all(domain, descriptors)`, and a line in the table.
 """
 
+import errno
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,9 +12,18 @@ from typing import Final
 
 from kvmctl.backends import chardev, disk, filesystem, interface, rng, vsock
 from kvmctl.backends.descriptors import BackendError, Busy, Descriptors, Unsupported
-from kvmctl.domain import Domain
+from kvmctl.domain import Domain, missing_files
 
-__all__ = ["BackendError", "Busy", "Descriptors", "Unsupported", "open_devices", "remove_sockets", "sockets"]
+__all__ = [
+    "BackendError",
+    "Busy",
+    "Descriptors",
+    "Unsupported",
+    "check_files",
+    "open_devices",
+    "remove_sockets",
+    "sockets",
+]
 
 _BACKENDS: Final[tuple[Callable[[Domain, Descriptors], Domain], ...]] = (
     chardev.open_all,
@@ -23,6 +33,13 @@ _BACKENDS: Final[tuple[Callable[[Domain, Descriptors], Domain], ...]] = (
     rng.open_all,
     vsock.open_all,
 )
+
+
+def check_files(domain: Domain) -> None:
+    """Before anything is opened or started: raises BackendError, which names all files that are missing."""
+    missing = missing_files(domain)
+    if missing:
+        raise BackendError(FileNotFoundError(errno.ENOENT, ""), f"cannot open {', '.join(map(str, missing))}")
 
 
 def open_devices(domain: Domain, descriptors: Descriptors) -> Domain:

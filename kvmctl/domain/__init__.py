@@ -5,6 +5,7 @@ from kvmctl.domain.aliases import with_aliases
 from kvmctl.domain.defaults import with_defaults
 from kvmctl.domain.document import examine, format, parse, validate
 from kvmctl.domain.errors import DomainError, ErrorKind, Finding
+from kvmctl.domain.files import missing_files
 from kvmctl.domain.live import inactive, migratable
 from kvmctl.domain.meaning.resources import MOST_VCPUS
 from kvmctl.domain.model import (
@@ -45,6 +46,7 @@ __all__ = [
     "format",
     "inactive",
     "migratable",
+    "missing_files",
     "parse",
     "validate",
     "with_addresses",

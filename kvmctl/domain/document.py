@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from kvmctl.domain import meaning, schema, source, writer
+from kvmctl.domain import files, meaning, schema, source, writer
 from kvmctl.domain.errors import DomainError, Finding
 from kvmctl.domain.meaning import objects
 from kvmctl.domain.model import Domain
@@ -37,8 +37,11 @@ def validate(domain: Domain) -> list[Finding]:
     return meaning.findings_of_object(domain)
 
 
-def examine(text: str | bytes) -> list[Finding]:
-    """Everything in a document that is wrong, in the order of its lines; the empty list for a good one."""
+def examine(text: str | bytes, *, on_this_host: bool = False) -> list[Finding]:
+    """Everything in a document that is wrong, in the order of its lines; the empty list for a good one.
+
+    `on_this_host`: with the files that a start would miss here, as SYSTEM_ERROR.
+    """
     reader = Reader(errors=[])
     errors: list[DomainError] = []
     findings: list[Finding] = []
@@ -49,6 +52,8 @@ def examine(text: str | bytes) -> list[Finding]:
             findings = [_placed(finding, reader) for finding in meaning.findings(domain)]
         if not reader.errors and not findings:
             schema.check(root)
+        if domain is not None and on_this_host:
+            findings += [_placed(finding, reader) for finding in files.missing(domain)]
     except DomainError as error:
         errors.append(error)
     errors = [*(reader.errors or []), *errors]

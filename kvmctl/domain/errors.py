@@ -15,6 +15,8 @@ class ErrorKind(Enum):
     """A value that its unit or its place does not allow."""
     OVERFLOW = auto()
     """A number that is too large to count with."""
+    SYSTEM_ERROR = auto()
+    """What only this host lacks, and only a start needs."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import kvmctl.domain
-from kvmctl.backends import BackendError, Descriptors, boot, open_devices
+from kvmctl.backends import BackendError, Descriptors, boot, check_files, open_devices
 from kvmctl.backends.cpu import choice_of
 from kvmctl.domain import Domain, with_aliases
 from kvmctl.driver.capabilities import vcpu_limit
@@ -43,6 +43,7 @@ def check(domain: Domain) -> None:
         )
     try:
         choice_of(domain, kvm.host_cpu())
+        check_files(domain)
     except BackendError as error:
         raise backend_failure(error) from error
 

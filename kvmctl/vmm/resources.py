@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from kvmctl.backends import BackendError, Descriptors, boot, chardev, open_devices, sockets
+from kvmctl.backends import BackendError, Descriptors, boot, chardev, check_files, open_devices, sockets
 from kvmctl.domain import Chardev, with_addresses, with_aliases
 from kvmctl.vmm.chardev import pty_number
 from kvmctl.vmm.machine import BootFiles, MachineError
@@ -103,6 +103,7 @@ def open_all(
     # For as long as the process lives.
     descriptors = Descriptors(ExitStack(), None if qmp is None else qmp.parent)
     try:
+        check_files(domain)
         boot.open_files(domain, descriptors)
         live = open_devices(_with_output(with_aliases(with_addresses(domain)), serial), descriptors)
     except BackendError as error:

@@ -1,6 +1,7 @@
 """All that is wrong with a document, at once and with its lines."""
 
 import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -76,6 +77,26 @@ def test_a_document_with_too_many_mistakes_takes_little_time() -> None:
     start = time.monotonic()
     assert len(examine(small("<titel/>" * 100_000))) == MOST_ERRORS + 1
     assert time.monotonic() - start < 10
+
+
+def test_files_that_a_start_would_miss(tmp_path: Path) -> None:
+    there = tmp_path / "there"
+    there.touch()
+    devices = [
+        f"<disk type='file'><source file='{there}'/><target dev='vda'/></disk>",
+        "<disk type='file'><source file='/nowhere/disk'/><target dev='vdb'/></disk>",
+        "<filesystem><driver type='virtiofs'/><source dir='/nowhere/share'/><target dir='a'/></filesystem>",
+        "<rng model='virtio'><backend model='random'>/nowhere/random</backend></rng>",
+    ]
+    text = small(devices="\n".join(devices))
+    assert {finding.kind for finding in examine(text, on_this_host=True)} == {ErrorKind.SYSTEM_ERROR}
+    found = examine(text, on_this_host=True)[-3:]
+    assert [(finding.message, finding.path, finding.line) for finding in found] == [
+        ("disk '/nowhere/disk' is not on this host", "/domain/devices/disk[2]", 2),
+        ("directory '/nowhere/share' is not on this host", "/domain/devices/filesystem", 3),
+        ("random number source '/nowhere/random' is not on this host", "/domain/devices/rng", 4),
+    ]
+    assert examine(text) == []
 
 
 @given(changed_documents())

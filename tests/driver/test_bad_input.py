@@ -147,6 +147,26 @@ def test_missing_file(connection: libvirt.virConnect, role: str) -> None:
 
 
 @pytest.mark.kvm
+def test_all_missing_files_are_named_before_anything_starts(
+    connection: libvirt.virConnect, tmp_path: Path
+) -> None:
+    devices = (
+        f"<serial type='file'><source path='{tmp_path}/serial'/></serial>"
+        "<disk type='file'><source file='/nowhere/disk'/><target dev='vda'/></disk>"
+        "<filesystem><driver type='virtiofs'/><source dir='/nowhere/share'/><target dir='a'/></filesystem>"
+    )
+    text = domain_xml("guest", kernel="/nowhere/kernel", devices=devices)
+    shared = "<memoryBacking><source type='memfd'/><access mode='shared'/></memoryBacking>"
+    text = text.replace("</memory>", f"</memory>{shared}")
+    assert refused(connection.defineXML(text).create) == (
+        libvirt.VIR_ERR_SYSTEM_ERROR,
+        "cannot open kernel '/nowhere/kernel', disk '/nowhere/disk', directory '/nowhere/share': "
+        "No such file or directory",
+    )
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.kvm
 def test_kernel_is_a_directory(connection: libvirt.virConnect, tmp_path: Path) -> None:
     code, message = refused(connection.createXML, domain_xml("guest", kernel=str(tmp_path)))
     assert code == libvirt.VIR_ERR_CONFIG_UNSUPPORTED
