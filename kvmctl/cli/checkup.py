@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 
 import libvirt
 import typer
+from rich.console import Console
+from rich.text import Text
 
 from ..host import kind
 from ..host.doctor import Check, Level, kvm_checks, program_checks, system_checks
@@ -19,6 +22,7 @@ from .errors import Failure
 from .options import chosen_uri, privileged
 from .output import stdout
 
+_MARGIN = 8
 _STYLES = {Level.OK: "green", Level.INFO: "dim", Level.WARN: "yellow", Level.FAIL: "bold red"}
 
 
@@ -115,19 +119,26 @@ def _alive(pid_file: Path) -> bool:
 
 def _shown(group: Group, quiet: bool) -> Iterator[tuple[str, Check]]:
     """Each check as soon as it is made."""
-    from rich.text import Text
-
     console = None if quiet else stdout()
     if console:
         console.print(Text(group.title, style="bold"))
     for check in group.checks:
         if console:
             head = Text(f"  {check.level.value:<5} ", style=_STYLES[check.level])
-            console.print(head.append(f"{check.name}: {check.detail}", style="default"), soft_wrap=True)
+            body = _folded(console, f"{check.name}: {check.detail}")
+            console.print(head.append(body, style="default"), soft_wrap=True)
             if check.hint:
-                console.print(Text(f"        {check.hint}", style="cyan"), soft_wrap=True)
+                hint = _folded(console, check.hint)
+                console.print(Text(" " * _MARGIN + hint, style="cyan"), soft_wrap=True)
             sys.stdout.flush()
         yield group.title, check
+
+
+def _folded(console: Console, text: str) -> str:
+    """Into the terminal's width, beside the margin; other programs get whole lines."""
+    if not console.is_terminal:
+        return text
+    return ("\n" + " " * _MARGIN).join(textwrap.wrap(text, max(20, console.width - _MARGIN)))
 
 
 def _print_quirks(host: kind.Host) -> None:
