@@ -9,10 +9,9 @@ _VIRTIO = "use model='virtio'"
 _ADVICE = {
     "domain/@type": "use type='kvm'",
     "domain/bootloader": "name the kernel in <os><kernel>",
-    "domain/os/@firmware": "name the kernel in <os><kernel>",
-    "domain/os/loader": "name the kernel in <os><kernel>",
-    "domain/os/nvram": "name the kernel in <os><kernel>",
-    "domain/os/bootmenu": "name the kernel in <os><kernel>",
+    "domain/os/@firmware": "leave it out for a BIOS, or name the kernel in <os><kernel>",
+    "domain/os/loader/@type": "use type='rom', or leave <loader> out for SeaBIOS",
+    "domain/os/nvram": "leave it out for a BIOS, or name the kernel in <os><kernel>",
     "domain/os/type": "use <type>hvm</type>",
     "domain/os/type/@machine": "use machine='pc' or leave it out",
     "domain/os/type/@arch": "use arch='x86_64'",

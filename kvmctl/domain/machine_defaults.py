@@ -28,7 +28,12 @@ def with_machine_defaults(domain: Domain) -> Domain:
 
 def _os(os: Os, by_device: bool) -> Os:
     boots = os.boots if os.boots or by_device else (Boot(dev="hd"),)
-    return replace(os, machine=os.machine or MACHINE, boots=boots)
+    menu, loader = os.bootmenu, os.loader
+    if menu is not None and not menu.enable:
+        menu = replace(menu, timeout=None)
+    if loader is not None:
+        loader = replace(loader, type=loader.type or "rom")
+    return replace(os, machine=os.machine or MACHINE, boots=boots, bootmenu=menu, loader=loader)
 
 
 def _cpu(cpu: Cpu) -> Cpu:

@@ -33,8 +33,6 @@ def check(domain: Domain) -> None:
             ErrorCode.CONFIG_UNSUPPORTED,
             f"memory of {domain.memory // 1024} KiB is more than the host's {total // 1024} KiB",
         )
-    if not domain.os.kernel:
-        raise failure(ErrorCode.CONFIG_UNSUPPORTED, f"domain '{domain.name}' has no <kernel> to boot")
     limit = vcpu_limit()
     if domain.vcpus > limit:
         raise failure(

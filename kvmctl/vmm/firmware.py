@@ -26,9 +26,11 @@ _REMOTE: Final = 20
 _PCI: Final = acpi.PciRoot(
     ecam=pciconfig.ECAM_BASE,
     ecam_size=pciconfig.ECAM_SIZE,
-    window=pci.MMIO_WINDOW,
-    window_size=pci.MMIO_WINDOW_END - pci.MMIO_WINDOW,
-    gsis=pci.LEVEL_TRIGGERED_GSIS,
+    windows=(
+        (pci.MMIO_WINDOW, pci.MMIO_WINDOW_END - pci.MMIO_WINDOW),
+        (pci.FIRMWARE_WINDOW, pci.FIRMWARE_WINDOW_END - pci.FIRMWARE_WINDOW),
+    ),
+    gsis=pci.INTX_GSIS,
 )
 
 

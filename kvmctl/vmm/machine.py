@@ -11,16 +11,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kvmctl.domain.addresses import has_pci
-from kvmctl.vmm import boot, firmware
+from kvmctl.vmm import boot, firmware, firmwarefiles
 from kvmctl.vmm.backing import backing_of
 from kvmctl.vmm.boot import flat, pvh
 from kvmctl.vmm.boot.image import BzImage, recognise
+from kvmctl.vmm.boot.rom import Rom
 from kvmctl.vmm.boot.source import FileSource
 from kvmctl.vmm.bus.io import IoBus
 from kvmctl.vmm.bus.pci import LEVEL_TRIGGERED_GSIS, PciBus
 from kvmctl.vmm.bus.slots import MmioSlots
 from kvmctl.vmm.cpu import GuestCpu
 from kvmctl.vmm.devices import BOARD
+from kvmctl.vmm.devices.fwcfg import FwCfg
 from kvmctl.vmm.devices.platform import CharBackend, Device, Pausable, Platform, PowerRequest, Timer
 from kvmctl.vmm.devices.pm import PowerManagement
 from kvmctl.vmm.emulator import Emulator
@@ -82,11 +84,12 @@ _FAULT_EVENTS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class BootFiles:
-    """What is booted: open files, and where decompressed kernels are kept."""
+    """What is booted: a kernel or else a firmware, as open files, and where decompressed kernels are kept."""
 
-    kernel_fd: int
+    kernel_fd: int | None = None
     initrd_fd: int | None = None
     cache_dir: Path | None = None
+    firmware_fd: int | None = None
 
 
 class Machine:
@@ -120,6 +123,7 @@ class Machine:
         self._later: deque[GuestEvent] = deque()
         self._power_on: tuple[ChipState, list[VcpuState]] | None = None
         self._vm = self._create_vm()
+        self._rom = self._map_rom()
 
     def _create_vm(self) -> Vm:
         vm = Vm(self._kvm)
@@ -138,6 +142,13 @@ class Machine:
                 self._scale_tsc(vcpu, khz)
             self.vcpus.append(vcpu)
         return vm
+
+    def _map_rom(self) -> Rom | None:
+        if self._files.firmware_fd is None:
+            return None
+        rom = Rom(self._files.firmware_fd)
+        self._vm.map_rom(rom.address, rom.host_address, rom.size)
+        return rom
 
     def _scale_tsc(self, vcpu: Vcpu, khz: int) -> None:
         try:
@@ -199,8 +210,24 @@ class Machine:
             vcpu.start()
 
     def _load(self) -> None:
+        if self._rom is not None:
+            self._load_firmware(self._rom)
+        elif self._files.kernel_fd is not None:
+            self._load_kernel(self._files.kernel_fd)
+        else:
+            raise MachineError("there is neither a kernel nor a firmware to start")
+
+    def _load_firmware(self, rom: Rom) -> None:
+        """The vCPUs are as after power-on already, at the reset vector."""
+        rom.copy_low(self.memory)
+        for device in self._devices:
+            if isinstance(device, FwCfg):
+                files = firmwarefiles.files(self.domain, self.memory)
+                device.offer(files, firmwarefiles.numbers(self.domain))
+
+    def _load_kernel(self, kernel_fd: int) -> None:
         cmdline = self.domain.os.cmdline or ""
-        if self._quirks.linux_cmdline and self._is_linux():
+        if self._quirks.linux_cmdline and self._is_linux(kernel_fd):
             extra = " ".join(self._quirks.linux_cmdline)
             log.info("this host (%s) adds to the kernel's command line: %s", self._quirks.name, extra)
             cmdline = f"{cmdline} {extra}".lstrip()
@@ -208,7 +235,7 @@ class Machine:
             cmdline = f"{cmdline} {self._slots.kernel_arguments()}".lstrip()
         entry = boot.load(
             self.memory,
-            self._files.kernel_fd,
+            kernel_fd,
             self._files.initrd_fd,
             cmdline,
             cache_dir=self._files.cache_dir,
@@ -218,8 +245,9 @@ class Machine:
         start_at(self.vcpus[0], entry)
         self._quirks.prepare_start(self.memory, self.vcpus[0])
 
-    def _is_linux(self) -> bool:
-        image = recognise(FileSource(self._files.kernel_fd, "kernel"))
+    @staticmethod
+    def _is_linux(kernel_fd: int) -> bool:
+        image = recognise(FileSource(kernel_fd, "kernel"))
         return isinstance(image, BzImage) or (
             flat.ring(image.elf) is None and pvh.entry_point(image.elf) is None
         )

@@ -31,7 +31,7 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
         default=[],
         type=_named_descriptor,
         metavar="NAME=N",
-        help="an open descriptor: kvm, qmp, kernel, initrd, lock, or a device's alias",
+        help="an open descriptor: kvm, qmp, kernel, initrd, firmware, lock, or a device's alias",
     )
     parser.add_argument("--qmp", type=Path, metavar="PATH", help="listen for QMP there (by hand)")
     parser.add_argument("--serial", metavar="stdio|FILE", help="where the first serial port goes (by hand)")

@@ -49,7 +49,8 @@ class Resources:
 
 def from_descriptors(domain: Domain, fds: dict[str, int], cache_dir: Path | None) -> Resources:
     """What the daemon passed with --fd; the names are those of the domain's devices."""
-    for name in ("kvm", "qmp", "kernel"):
+    booted = "firmware" if domain.os.kernel is None else "kernel"
+    for name in ("kvm", "qmp", booted):
         if name not in fds:
             raise MachineError(f"descriptor {name} is missing")
     for name, fd in fds.items():
@@ -69,7 +70,7 @@ def _check_open(name: str, fd: int) -> None:
 
 
 def _boot_files(fds: dict[str, int], cache_dir: Path | None) -> BootFiles:
-    return BootFiles(fds["kernel"], fds.get("initrd"), cache_dir)
+    return BootFiles(fds.get("kernel"), fds.get("initrd"), cache_dir, fds.get("firmware"))
 
 
 def _char_files(domain: Domain, fds: dict[str, int]) -> dict[str, CharFiles]:
@@ -98,8 +99,6 @@ def open_all(
     domain: Domain, qmp: Path | None, serial: str | None, cache_dir: Path | None
 ) -> tuple[Domain, Resources]:
     """Open what the domain names, for a guest without a daemon; `serial` replaces its first serial port."""
-    if domain.os.kernel is None:
-        raise MachineError("the domain has no <kernel>")
     # For as long as the process lives.
     descriptors = Descriptors(ExitStack(), None if qmp is None else qmp.parent)
     try:

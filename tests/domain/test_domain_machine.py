@@ -374,3 +374,24 @@ def test_distances_hold_both_ways() -> None:
         [(0, 10), (1, 21)],
         [(0, 21), (1, 10)],
     ]
+
+
+def test_firmware_is_completed_as_libvirt_does() -> None:
+    text = (
+        "<loader>/fw</loader><bootmenu enable='no' timeout='3000'/><bios useserial='yes' rebootTimeout='-1'/>"
+    )
+    machine = kvmctl.domain.with_defaults(kvmctl.domain.parse(small(os=text))).os
+    assert machine.loader is not None
+    assert machine.loader.type == "rom"
+    assert machine.bootmenu is not None
+    assert machine.bootmenu.timeout is None, "without a menu there is nothing to wait for"
+    assert machine.bios is not None
+    assert (machine.bios.useserial, machine.bios.reboot_timeout) == (True, -1)
+
+
+@pytest.mark.parametrize(
+    "text", ["<bios rebootTimeout='65536'/>", "<bios rebootTimeout='-2'/>", "<bootmenu timeout='10'/>"]
+)
+def test_firmware_settings_out_of_range_are_refused(text: str) -> None:
+    with pytest.raises(DomainError):
+        kvmctl.domain.parse(small(os=text))

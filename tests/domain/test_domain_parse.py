@@ -46,6 +46,7 @@ from kvmctl.domain.model import (
     VcpuSched,
     VcpuState,
 )
+from kvmctl.domain.model.os import BootMenu
 from tests.domain.documents import FULL, SMALL, small
 
 
@@ -112,7 +113,7 @@ def test_every_field() -> None:
             kernel="/boot/vmlinuz",
             initrd="/boot/initrd.img",
             cmdline="console=ttyS0 quiet",
-            bootmenu="no",
+            bootmenu=BootMenu(enable=False),
             smbios="sysinfo",
         ),
         features=Features(

@@ -16,6 +16,9 @@ from kvmctl.vmm.bus.line import SharedLine
 
 MMIO_WINDOW: Final = 0xC000_0000
 MMIO_WINDOW_END: Final = 0xE000_0000
+FIRMWARE_WINDOW: Final = 0xE010_0000
+FIRMWARE_WINDOW_END: Final = 0xFEC0_0000
+"""Where a firmware puts BARs, from the end downwards: between ECAM and the IOAPIC."""
 SLOTS: Final = 32
 CONFIG_SIZE: Final = 256
 
@@ -43,7 +46,8 @@ COMMAND_INTX_DISABLE: Final = 1 << 10
 STATUS_INTERRUPT: Final = 1 << 3
 STATUS_CAPABILITIES: Final = 1 << 4
 
-_INTX_GSIS: Final = (10, 11)
+# Pin A of slot n, modulo four: SeaBIOS src/fw/pciinit.c writes the same into the interrupt line registers.
+INTX_GSIS: Final = (11, 10, 10, 11)
 
 log = logging.getLogger(__name__)
 
@@ -261,7 +265,7 @@ class PciBus:
         self.mmio = mmio
         self._functions: dict[int, PciFunction] = {}
         self._next_address = MMIO_WINDOW
-        self._lines = {gsi: SharedLine(irq(gsi)) for gsi in _INTX_GSIS}
+        self._lines = {gsi: SharedLine(irq(gsi)) for gsi in set(INTX_GSIS)}
 
     def free_devfn(self) -> int:
         """Function 0 of a slot in which nothing is."""
@@ -290,7 +294,7 @@ class PciBus:
 
     def intx(self, devfn: int) -> tuple[int, Callable[[bool], None]]:
         """The GSI of the slot's pin A, which all of its functions have, and what sets its level."""
-        gsi = _INTX_GSIS[(devfn >> 3) % len(_INTX_GSIS)]
+        gsi = INTX_GSIS[(devfn >> 3) % len(INTX_GSIS)]
         line = self._lines[gsi]
         return gsi, lambda level: line.set(devfn, level)
 
@@ -306,5 +310,5 @@ class PciBus:
             function.write(offset, size, value)
 
 
-LEVEL_TRIGGERED_GSIS: Final = _INTX_GSIS
+LEVEL_TRIGGERED_GSIS: Final = tuple(sorted(set(INTX_GSIS)))
 """A firmware programs the interrupt controllers for PCI's level-triggered pins."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from kvmctl.vmm.devices import i6300esb, i8042, pcihost, pm, pvpanic, resetport, rtc, serial
+from kvmctl.vmm.devices import debugport, fwcfg, i6300esb, i8042, pcihost, pm, pvpanic, resetport, rtc, serial
 from kvmctl.vmm.devices.platform import Device, Platform
 from kvmctl.vmm.devices.virtio import balloon, blk, console, fs, net, rng, vsock
 
@@ -19,6 +19,8 @@ BOARD: Final[tuple[Callable[[Platform], Sequence[Device]], ...]] = (
     resetport.attach,
     pm.attach,
     pvpanic.attach,
+    fwcfg.attach,
+    debugport.attach,
     pcihost.attach,
     blk.attach,
     fs.attach,

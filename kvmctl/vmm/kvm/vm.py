@@ -15,9 +15,12 @@ from kvmctl.vmm.kvm.system import Kvm, KvmError
 from kvmctl.vmm.memory import GuestMemory
 
 # Intel's KVM needs three pages for the real-mode TSS and one for the identity map; both lie in the
-# hole below 4 GiB, just under the space of a firmware of up to 256 KiB.
-TSS_ADDR: Final = 0xFFFB_D000
-IDENTITY_MAP_ADDR: Final = 0xFFFB_C000
+# hole below 4 GiB, under the space of a firmware of up to 16 MiB, where QEMU has them as well.
+TSS_ADDR: Final = 0xFEFF_D000
+IDENTITY_MAP_ADDR: Final = 0xFEFF_C000
+RESERVED: Final = (IDENTITY_MAP_ADDR, 0x4000)
+"""Address and size of these, for the guest's memory map."""
+_ROM_SLOT: Final = 64
 
 _IRQCHIP_IDS: Final = (0, 1, 2)  # master PIC, slave PIC, IOAPIC
 _PIC_ELCR: Final = 14  # offset in struct kvm_pic_state
@@ -72,6 +75,11 @@ class Vm:
                 "SET_USER_MEMORY_REGION",
                 abi.UserspaceMemoryRegion(slot, 0, region.gpa, region.size, host),
             )
+
+    def map_rom(self, address: int, host_address: int, size: int) -> None:
+        """Memory that the guest reads; what it writes there goes to the bus."""
+        region = abi.UserspaceMemoryRegion(_ROM_SLOT, abi.MEM_READONLY, address, size, host_address)
+        self.ioctl(abi.SET_USER_MEMORY_REGION, "SET_USER_MEMORY_REGION", region)
 
     def create_irqchip(self) -> None:
         self.ioctl(abi.CREATE_IRQCHIP, "CREATE_IRQCHIP")

@@ -10,7 +10,7 @@ from lxml import etree
 from kvmctl.domain import Domain, Os, Quirks
 from kvmctl.domain.model import BiosEntry, OemString, Sysinfo, SystemEntry
 from kvmctl.domain.model.features import AbsentFeature, Apic, Features, FeatureState
-from kvmctl.domain.model.os import Boot
+from kvmctl.domain.model.os import Bios, Boot, BootMenu, Loader
 from kvmctl.domain.model.pm import Pm
 from kvmctl.domain.model.seclabel import Seclabel
 from tests.domain.strategies.clocks import clocks
@@ -136,6 +136,12 @@ def domains(draw: st.DrawFn) -> Domain:
     return Domain(name=draw(NAMES), uuid=uuid, memory=memory, vcpus=vcpus, **parts)
 
 
+_UNSURE = st.none() | st.booleans()
+LOADERS = st.builds(Loader, path=PATHS, readonly=_UNSURE, type=st.sampled_from([None, "rom"]))
+MENUS = st.builds(BootMenu, enable=st.booleans(), timeout=st.none() | st.integers(0, 65535))
+BIOSES = st.builds(Bios, useserial=_UNSURE, reboot_timeout=st.integers(-1, 65535))
+
+
 @st.composite
 def systems(draw: st.DrawFn, *, with_sysinfo: bool) -> Os:
     kernel = draw(st.none() | PATHS)
@@ -145,7 +151,9 @@ def systems(draw: st.DrawFn, *, with_sysinfo: bool) -> Os:
         kernel=kernel,
         initrd=draw(with_kernel),
         cmdline=draw(st.none() if kernel is None else st.none() | TEXTS),
-        bootmenu=draw(st.sampled_from([None, "no"])),
+        loader=draw(st.none() | LOADERS),
+        bootmenu=draw(st.none() | MENUS),
+        bios=draw(st.none() | BIOSES),
         smbios=draw(st.sampled_from([None, "emulate", *(["sysinfo"] if with_sysinfo else [])])),
     )
 

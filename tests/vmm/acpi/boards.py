@@ -19,7 +19,10 @@ BOARD = acpi.Board(
     keyboard_controller=True,
 )
 PCI = acpi.PciRoot(
-    ecam=0xE000_0000, ecam_size=1 << 20, window=0xC000_0000, window_size=0x2000_0000, gsis=(10, 11)
+    ecam=0xE000_0000,
+    ecam_size=1 << 20,
+    windows=((0xC000_0000, 0x2000_0000), (0xE010_0000, 0x1EB0_0000)),
+    gsis=(11, 10, 10, 11),
 )
 LARGEST = replace(
     BOARD,

@@ -71,7 +71,7 @@ def test_madt(board: acpi.Board) -> None:
         struct.pack("<BBBBII", 1, 12, 0, 0, 0xFEC00000, 0),
         struct.pack("<BBBBIH", 2, 10, 0, 0, 2, 0),
         struct.pack("<BBBBIH", 2, 10, 0, 9, 9, 0xD),
-        *(struct.pack("<BBBBIH", 2, 10, 0, gsi, gsi, 0xD) for gsi in (board.pci.gsis if board.pci else ())),
+        *(struct.pack("<BBBBIH", 2, 10, 0, gsi, gsi, 0xD) for gsi in ((10, 11) if board.pci else ())),
         struct.pack("<BBBHB", 4, 6, 0xFF, 0, 1),
     ]
 

@@ -173,7 +173,7 @@ def test_the_interrupt_pin() -> None:
     assert not board.levels[gsi]
     board.write(4, 0, 2)
     assert board.levels[gsi]
-    other_gsi, other = board.bus.intx(3 << 3)
+    other_gsi, other = board.bus.intx(5 << 3)
     assert other_gsi == gsi
     other(True)
     board.function.set_interrupt(False)

@@ -32,9 +32,8 @@ class PciRoot:
     ecam: int
     """Configuration space by memory accesses (PCI Express Base Specification 7.2.2)."""
     ecam_size: int
-    window: int
-    """Where BARs may lie."""
-    window_size: int
+    windows: tuple[tuple[int, int], ...]
+    """Address and size of where BARs may lie."""
     gsis: tuple[int, ...]
     """Pin A of slot n is wired to number n modulo how many there are."""
 

@@ -120,7 +120,7 @@ def _pci_root(root: PciRoot) -> bytes:
             template(
                 window(Space.BUS, 2, 0, root.ecam_size // _ECAM_BUS_SIZE),
                 io(_PCI_CONFIG_PORTS, _PCI_CONFIG_PORTS_SIZE),
-                window(Space.MEMORY, 4, root.window, root.window_size),
+                *(window(Space.MEMORY, 4, start, size) for start, size in root.windows),
             ),
         ),
         aml.name("_PRT", aml.package(*(_pin_route(root, slot) for slot in range(_PCI_SLOTS)))),

@@ -176,6 +176,7 @@ def _fadt(board: Board, definitions: int) -> bytes:
 
 
 def _madt(board: Board) -> bytes:
+    pci_gsis = sorted(set(board.pci.gsis)) if board.pci else []
     entries = [struct.pack("<II", _LOCAL_APIC_ADDRESS, _PCAT_COMPAT)]
     for number, cpu in enumerate(board.processors):
         entries.append(struct.pack("<BBBBI", 0, 8, number, cpu.apic_id, _ENABLED if cpu.enabled else 0))
@@ -183,7 +184,7 @@ def _madt(board: Board) -> bytes:
         struct.pack("<BBBBII", 1, 12, _IO_APIC_ID, 0, _IO_APIC_ADDRESS, 0),
         _override(_TIMER_IRQ, _TIMER_PIN, 0),
         _override(board.power.sci, board.power.sci, _LEVEL_ACTIVE_HIGH),
-        *(_override(gsi, gsi, _LEVEL_ACTIVE_HIGH) for gsi in (board.pci.gsis if board.pci else ())),
+        *(_override(gsi, gsi, _LEVEL_ACTIVE_HIGH) for gsi in pci_gsis),
         struct.pack("<BBBHB", 4, 6, _ALL_PROCESSORS, 0, _NMI_INPUT),
     ]
     return table(b"APIC", _MADT_REVISION, b"".join(entries))
