@@ -314,13 +314,3 @@ class MetadataType(IntEnum):
     DESCRIPTION = 0
     TITLE = 1
     ELEMENT = 2
-
-
-class DriverFeature(IntEnum):
-    """VIR_DRV_FEATURE_* of libvirt's src/libvirt_internal.h"""
-
-    FD_PASSING = 8
-    TYPED_PARAM_STRING = 9
-    PROGRAM_KEEPALIVE = 10
-    REMOTE_EVENT_CALLBACK = 14
-    REMOTE_CLOSE_CALLBACK = 15

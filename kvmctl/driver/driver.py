@@ -8,14 +8,13 @@ from uuid import UUID
 from kvmctl.driver.console import Consoles
 from kvmctl.driver.constants import CreateFlags
 from kvmctl.driver.domain import DomainObject
-from kvmctl.driver.errors import failure
 from kvmctl.driver.events import EventHub
 from kvmctl.driver.inventory import Inventory
 from kvmctl.driver.launcher import Launcher
 from kvmctl.driver.lifecycle import Adoption, Control, Definitions, Ending, Parts, Starter, Watcher
 from kvmctl.driver.network import Networks
 from kvmctl.driver.paths import DRIVER, Paths
-from kvmctl.driver.rpc import Connection, ErrorCode, VirError, types
+from kvmctl.driver.rpc import Connection, VirError, types
 from kvmctl.driver.storage import Pools
 from kvmctl.driver.store import Status, Store
 
@@ -52,16 +51,6 @@ class Driver:
     def find(self, reference: types.Domain) -> DomainObject:
         """The domain that a client holds a reference to."""
         return self.inventory.by_uuid(UUID(bytes=reference.uuid), reference.name)
-
-    def affected(self, domain: DomainObject, flags: int) -> tuple[bool, bool]:
-        return domain.affected(flags)
-
-    def affects_config(self, domain: DomainObject, flags: int) -> bool:
-        """For queries, which are about one of the two."""
-        live, config = domain.affected(flags)
-        if live and config:
-            raise failure(ErrorCode.INVALID_ARG, "flags LIVE and CONFIG are mutually exclusive for a query")
-        return config
 
     async def client_gone(self, connection: Connection) -> None:
         """Forget a client's registrations and end the guests that were to live no longer than it."""
