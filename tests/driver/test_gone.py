@@ -7,12 +7,14 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
+from kvmctl.driver.constants import CreateFlags, ShutoffReason
 from kvmctl.driver.driver import Driver
 from kvmctl.driver.paths import Paths
-from kvmctl.driver.rpc import ErrorCode, VirError
+from kvmctl.driver.rpc import Connection, ErrorCode, VirError
 from tests.driver.guests import fake_xml
 
 
@@ -87,3 +89,25 @@ def test_a_rename_that_was_cut_off(paths: Paths, written: bool) -> None:
     assert [path.name for path in paths.definitions.glob("*.xml")] == [f"{expected}.xml"]
     assert paths.autostart_link("new").is_symlink() == written
     assert not (paths.definitions / ".renaming").exists()
+
+
+class _GoneClient:
+    gone = True
+
+
+@pytest.mark.kvm
+def test_autodestroy_by_a_client_that_left_while_it_waited(paths: Paths) -> None:
+    async def run() -> None:
+        driver = Driver(paths)
+        driver.launcher.start()
+        domain = await driver.definitions.define(fake_xml("guest"))
+        owner = cast(Connection, _GoneClient())
+        await driver.starter.start(domain, CreateFlags.AUTODESTROY, owner)
+        process = domain.require_run().process
+        assert await process.wait(20)
+        while domain.active:
+            await asyncio.sleep(0.02)
+        assert domain.reason is ShutoffReason.DESTROYED
+        await driver.stop()
+
+    asyncio.run(asyncio.wait_for(run(), 60))

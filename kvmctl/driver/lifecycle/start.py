@@ -112,6 +112,10 @@ class Starter:
         else:
             self._parts.events.lifecycle(domain, LifecycleEvent.SUSPENDED, SuspendedDetail.PAUSED)
         self._watcher.follow(domain, run, monitor)
+        if run.owner is not None and run.owner.gone:
+            # Gone before the guest was there to be ended with it.
+            run.destroying = True
+            await run.process.stop()
 
 
 async def _first_contact(launched: Launched) -> Monitor:

@@ -121,6 +121,11 @@ class Connection:
         header = Header(REMOTE_PROGRAM, REMOTE_VERSION, procedure, MessageType.EVENT, 0, Status.OK)
         self._write_unasked(frame(header, encode(event)))
 
+    @property
+    def gone(self) -> bool:
+        """Whether the client has left; its calls may still be carried out."""
+        return self._ended
+
     def start_keepalive(self) -> None:
         """The client understands keepalive messages: from now on it has to answer them."""
         if self._watcher is None and self._limits.keepalive.interval > 0:
