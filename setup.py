@@ -23,11 +23,16 @@ class BuildWithGuest(build_py):
         super().run()
 
 
+DIRECTORY = Path("kvmctl", "vmm", "engine")
 ENGINE = [
     Extension(
-        f"kvmctl.vmm.engine.{path.stem}", [str(path.relative_to(ROOT))], extra_compile_args=["-O2", "-Wall"]
+        f"kvmctl.vmm.engine.{path.stem}",
+        [str(path.relative_to(ROOT))],
+        include_dirs=[str(ROOT / DIRECTORY)],
+        depends=[str(header.relative_to(ROOT)) for header in (ROOT / DIRECTORY).glob("*.h")],
+        extra_compile_args=["-O2", "-Wall"],
     )
-    for path in sorted((ROOT / "kvmctl" / "vmm" / "engine").glob("*.pyx"))
+    for path in sorted((ROOT / DIRECTORY).glob("*.pyx"))
 ]
 
 setup(

@@ -243,6 +243,10 @@ class GuestMemory:
         offset = self._offset(gpa, length)
         return self._bytes[offset : offset + length]
 
+    def host_regions(self) -> list[tuple[int, int, int]]:
+        """Guest address, size and address in this process of each region, for compiled code."""
+        return [(region.gpa, region.size, self.host_address + region.offset) for region in self.regions]
+
     def read_from_fd(self, gpa: int, fd: int, length: int, file_offset: int = 0) -> None:
         """Fill RAM straight from a file (a kernel, an initrd), without a copy in between."""
         target = self.view(gpa, length)

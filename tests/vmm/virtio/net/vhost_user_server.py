@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import array
+import ctypes
 import mmap
 import os
 import socket
@@ -47,6 +48,12 @@ class Memory:
             if guest <= address and address + length <= guest + size:
                 return mapped[address - guest : address - guest + length]
         raise AssertionError(f"{address:#x} is in no region")
+
+    def host_regions(self) -> list[tuple[int, int, int]]:
+        return [
+            (guest, size, ctypes.addressof(ctypes.c_char.from_buffer(mapped)))
+            for guest, size, _, mapped in self._regions
+        ]
 
     def guest_address(self, user_address: int) -> int:
         for guest, size, user, _ in self._regions:
@@ -127,7 +134,7 @@ class Server(threading.Thread):
         table, used, available = map(memory.guest_address, ring["addresses"])
         events = bool(self.negotiated & (1 << 29))
         layout = QueueLayout(ring["size"], table, available, used, events, bool(self.negotiated & (1 << 28)))
-        return SplitQueue(memory, layout)  # type: ignore[arg-type]
+        return SplitQueue(memory, layout)
 
     def _serve(self) -> None:
         receive, transmit = self._queue(0), self._queue(1)
