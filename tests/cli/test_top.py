@@ -75,7 +75,7 @@ def test_detail() -> None:
         ThreadRate(4711, "qemu-system-x86", 2.05, 0.0, 0),
     ]
     devices = [
-        DeviceRate("disk", "vda", "/var/lib/libvirt/images/web.qcow2", 3e6, 12e3, 230.0, 3.0),
+        DeviceRate("disk", "vda", "/var/lib/libvirt/images/web.qcow2", 3e6, 12e3, 230.0, 3.0, 4),
         DeviceRate("net", "vnet3", "", 48e3, 2.2e6, 410.0, 1630.0),
     ]
     log = [f"line {number}\tof the log" for number in range(40)]
@@ -164,6 +164,14 @@ def test_what_proc_says_of_this_process() -> None:
     assert process.threads(1 << 22) == []
     assert process.vcpu_number("CPU 12/KVM") == 12
     assert process.vcpu_number("worker") is None
+
+
+def test_exits_that_kvm_counts(tmp_path: Path) -> None:
+    assert process.exits(17, tmp_path) == {}
+    for name, value in (("17-12/exits", 9), ("17-12/io_exits", 2), ("17-12/blocking", 5), ("170-3/exits", 1)):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(f"{value}\n")
+    assert process.exits(17, tmp_path) == {"exits": 9, "io_exits": 2}
 
 
 def test_a_qemu_is_found_by_its_uuid() -> None:

@@ -20,6 +20,7 @@ from ..options import privileged
 
 HZ = os.sysconf("SC_CLK_TCK")
 _SCAN_SECONDS = 10.0
+_DEBUGFS = Path("/sys/kernel/debug/kvm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +109,17 @@ def user(pid: int) -> str:
         return psutil.Process(pid).username()
     except psutil.Error:
         return "?"
+
+
+def exits(pid: int, root: Path = _DEBUGFS) -> dict[str, int]:
+    """Exits of a guest since its start, by kind, from KVM's directory `pid-descriptor` of debugfs; empty
+    where that is not mounted, or not to be read by this user."""
+    found: dict[str, int] = {}
+    with suppress(OSError, ValueError):
+        for directory in root.glob(f"{pid}-*"):
+            for file in directory.glob("*exits"):
+                found[file.name] = found.get(file.name, 0) + int(file.read_text())
+    return found
 
 
 class Finder:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
+from xml.etree import ElementTree
 
 import libvirt
 import psutil
@@ -63,6 +64,7 @@ class DeviceRate:
     bytes_out: float
     requests_in: float
     requests_out: float
+    queues: int = 1
 
 
 @dataclass(slots=True)
@@ -130,6 +132,8 @@ class _Track:
     steal: float | None = None
     vcpus: int | None = None
     exits: dict[str, float] = field(default_factory=dict)
+    counted: bool = False
+    """The driver counts its exits, so that KVM need not be asked."""
 
 
 class Sampler:
@@ -220,6 +224,8 @@ class Sampler:
             if track.pid is not None:
                 track.pss = process.pss(track.pid)
                 track.steal = self._steal(track, process.threads(track.pid))
+                if not track.counted:
+                    _take_exits(track, process.exits(track.pid), time.monotonic())
             if time.monotonic() >= end:
                 return
 
@@ -269,6 +275,7 @@ class Sampler:
         groups = libvirt.VIR_DOMAIN_STATS_INTERFACE | libvirt.VIR_DOMAIN_STATS_BLOCK
         try:
             [(_, stats)] = self._connection.domainListGetStats([domain], groups) if domain else [(None, {})]
+            queues = _queues(domain) if domain else {}
         except (libvirt.libvirtError, ValueError):
             return []
         devices = []
@@ -276,14 +283,27 @@ class Sampler:
             requests = "reqs" if kind == "block" else "pkts"
             for number in range(stats.get(f"{kind}.count", 0)):
                 prefix = f"{kind}.{number}."
-                rates = [
+                bytes_in, bytes_out, requests_in, requests_out = (
                     track.rate(f"one {prefix}{way}.{what}", stats.get(f"{prefix}{way}.{what}", 0), now)
                     for what in ("bytes", requests)
                     for way in (read, written)
-                ]
+                )
                 name, source = stats.get(prefix + "name", "?"), stats.get(prefix + "path", "")
-                devices.append(DeviceRate("disk" if kind == "block" else "net", name, source, *rates))
+                what = "disk" if kind == "block" else "net"
+                rates = (bytes_in, bytes_out, requests_in, requests_out)
+                devices.append(DeviceRate(what, name, source, *rates, queues.get(name, 1)))
         return devices
+
+
+def _queues(domain: Domain) -> dict[str, int]:
+    """How many queues each disk and network card has, by its target (formatdomain, <driver queues='…'>)."""
+    found = {}
+    for path in ("disk", "interface"):
+        for device in ElementTree.fromstring(domain.XMLDesc()).findall(f"devices/{path}"):
+            target, driver = device.find("target"), device.find("driver")
+            if target is not None and driver is not None:
+                found[target.get("dev", "")] = int(driver.get("queues", "1"))
+    return found
 
 
 def _sum(rate: Rate, stats: Mapping[str, Any], kind: str, what: str, now: float) -> float | None:
@@ -303,5 +323,11 @@ def _take_vcpus(track: _Track, stats: Mapping[str, Any], now: float) -> None:
         if name.endswith("exits.sum"):
             kind = name.split(".", 2)[2].removesuffix(".sum")
             totals[kind] = totals.get(kind, 0) + int(value)
+    track.counted = bool(totals)
+    if totals:
+        _take_exits(track, totals, now)
+
+
+def _take_exits(track: _Track, totals: Mapping[str, int], now: float) -> None:
     for kind, total in totals.items():
         track.exits[kind] = track.rate(f"exits {kind}", total, now)

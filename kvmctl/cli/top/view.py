@@ -221,12 +221,12 @@ def _exits(guest: Guest) -> Iterator[Line]:
 
 def _devices(detail: Detail) -> Iterator[Line]:
     if detail.devices:
-        yield [(f"{'DEVICES':<20} {'READ/IN':>8} {'WRITE/OUT':>9} {'REQ/s':>6} {'REQ/s':>6}", "bold")]
+        yield [(f"{'DEVICES':<20} {'READ/IN':>8} {'WRITE/OUT':>9} {'REQ/s':>6} {'REQ/s':>6} QUEUES", "bold")]
     for device in detail.devices:
         text = (
             f"  {device.kind:<4} {device.name:<13} {short_size(device.bytes_in):>8}"
             f" {short_size(device.bytes_out):>9} {device.requests_in:>6.0f} {device.requests_out:>6.0f}"
-            f"  {device.source}"
+            f" {device.queues:>6}  {device.source}"
         )
         yield [(text.rstrip(), "")]
 
