@@ -162,7 +162,7 @@ def main() -> None:
     parser.add_argument("--fd", action="append", default=[])
     parser.add_argument("--cache-dir")
     parser.add_argument("-S", dest="paused", action="store_true")
-    Vmm(parser.parse_args()).run()
+    Vmm(parser.parse_known_args()[0]).run()
 
 
 if __name__ == "__main__":

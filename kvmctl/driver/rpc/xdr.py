@@ -182,7 +182,8 @@ def complete(kind: type[Any]) -> type[Any]:
     """Make a declared class the dataclass that it stands for."""
     if kind.__init__ is _first_init:
         del kind.__init__
-        dataclass(frozen=True)(kind)
+        # The type checker sees to it that nobody changes one; at run time each field would cost a call.
+        dataclass(unsafe_hash=True)(kind)
     return kind
 
 
