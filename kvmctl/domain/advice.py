@@ -35,6 +35,7 @@ _ADVICE = {
     "domain/devices/filesystem/@type": "use type='mount'",
     "domain/devices/filesystem/@accessmode": "use accessmode='passthrough'",
     "domain/devices/filesystem/driver": "use <driver type='virtiofs'/>",
+    "domain/devices/filesystem/readonly": "mount it read-only inside the guest, or share a read-only mount",
     "domain/devices/filesystem/source": "use <source dir='PATH'/>",
     "domain/devices/graphics": _CONSOLE,
     "domain/devices/video": _CONSOLE,

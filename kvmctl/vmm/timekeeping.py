@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -32,6 +33,15 @@ def seconds_from_utc(clock: Clock, now: float) -> float:
             return (clock.start or 0) - now
         case _:
             return 0.0
+
+
+def time_source(clock: Clock) -> Callable[[], float]:
+    """The host's time of day or, for an RTC that is to keep out of its corrections, one that only runs on."""
+    rtc = clock.timer("rtc")
+    if rtc is None or rtc.track != "realtime":
+        return time.time
+    begin = time.time() - time.monotonic()
+    return lambda: begin + time.monotonic()
 
 
 def _local(now: float) -> float:

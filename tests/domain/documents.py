@@ -174,7 +174,6 @@ discard='unmap' detect_zeroes='unmap' queues='2'/>
       <binary path='/usr/lib/qemu/virtiofsd'/>
       <source dir='/srv/share'/>
       <target dir='share'/>
-      <readonly/>
       <alias name='fs0'/>
       <address type='pci' domain='0x0000' bus='0x00' slot='0x06' function='0x0'/>
     </filesystem>

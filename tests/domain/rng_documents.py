@@ -13,6 +13,7 @@ _RANGES = {
     "unsignedInt": (0, 2**32 - 1),
     "unsignedShort": (0, 2**16 - 1),
     "unsignedLong": (0, 2**64 - 1),
+    "int": (-(2**31), 2**31 - 1),
     "long": (-(2**63), 2**63 - 1),
 }
 

@@ -100,7 +100,6 @@ def test_every_field() -> None:
             binary="/usr/lib/qemu/virtiofsd",
             source="/srv/share",
             target="share",
-            readonly=Present(),
             alias="fs0",
             address=at(6),
         ),

@@ -53,6 +53,11 @@ def refusal(text: str | bytes) -> DomainError:
             "/domain/memtune/min_guarantee",
             "leave it out",
         ),
+        (
+            small(devices="<filesystem><source dir='/a'/><target dir='a'/><readonly/></filesystem>"),
+            "/domain/devices/filesystem/readonly",
+            "read-only",
+        ),
         (small("<features><vmport state='on'/></features>"), "/domain/features/vmport/@state", "'off'"),
         (small("<pm><suspend-to-mem enabled='yes'/></pm>"), "/domain/pm/suspend-to-mem/@enabled", "'no'"),
         (small("<seclabel type='dynamic'/>"), "/domain/seclabel/@type", "'none'"),

@@ -8,7 +8,7 @@ import pytest
 
 from kvmctl.backends import Unsupported
 from kvmctl.domain.model import Clock, Timer
-from kvmctl.vmm.timekeeping import has_kvmclock, repeats_late_ticks, seconds_from_utc, tsc_khz
+from kvmctl.vmm.timekeeping import has_kvmclock, repeats_late_ticks, seconds_from_utc, time_source, tsc_khz
 
 WINTER = 1_700_000_000.0
 SUMMER = 1_690_000_000.0
@@ -49,6 +49,16 @@ def test_a_time_of_its_own() -> None:
 def test_zones_that_nobody_knows(name: str) -> None:
     with pytest.raises(Unsupported, match="knows no time zone"):
         seconds_from_utc(Clock(offset="timezone", timezone=name), WINTER)
+
+
+def test_what_the_clock_follows(monkeypatch: pytest.MonkeyPatch) -> None:
+    track = {name: Clock(timers=(Timer(name="rtc", track=name),)) for name in ("wall", "realtime")}
+    wall, realtime = time_source(track["wall"]), time_source(track["realtime"])
+    before = realtime()
+    assert wall is time_source(Clock()) is time.time
+    assert abs(before - wall()) < HOUR
+    monkeypatch.setattr("kvmctl.vmm.timekeeping.time.time", lambda: WINTER)
+    assert 0 <= realtime() - before < HOUR
 
 
 def test_timers() -> None:

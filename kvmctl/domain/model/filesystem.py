@@ -3,10 +3,10 @@
 
 from dataclasses import dataclass
 
-from kvmctl.domain.binding import one, value
+from kvmctl.domain.binding import value
 from kvmctl.domain.codecs import ABSOLUTE_PATH, LINE, Unsigned, choice
 from kvmctl.domain.model.address import Address
-from kvmctl.domain.model.shared import Present, address, alias
+from kvmctl.domain.model.shared import address, alias
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +21,5 @@ class Filesystem:
     source: str = value("source/@dir", ABSOLUTE_PATH)
     target: str = value("target/@dir", LINE)
     """The tag by which the guest mounts it."""
-    readonly: Present | None = one("readonly", Present, default=None)
     alias: str | None = alias()
     address: Address | None = address()

@@ -46,7 +46,7 @@ class Bios:
 
     useserial: bool | None = value("@useserial", YES_NO, default=None)
     """Whether the firmware's screen and keyboard are the first serial port."""
-    reboot_timeout: int | None = value("@rebootTimeout", Signed(-1, 65535), default=None)
+    reboot_timeout: int | None = value("@rebootTimeout", Signed(-1, 32767), default=None)
     """Milliseconds until the machine starts again when there is nothing to boot; -1 for never."""
 
 

@@ -14,7 +14,7 @@ from typing import Final
 from kvmctl.vmm.bus.io import ByteRegisters
 from kvmctl.vmm.cpu import present_vcpus
 from kvmctl.vmm.devices.platform import Platform, Timer
-from kvmctl.vmm.timekeeping import seconds_from_utc
+from kvmctl.vmm.timekeeping import seconds_from_utc, time_source
 
 INDEX_PORT: Final = 0x70
 IRQ: Final = 8
@@ -338,6 +338,7 @@ def attach(platform: Platform) -> list[Rtc]:
         ram_size=platform.memory.size,
         vcpus=len(present_vcpus(platform.domain)),
         utc_offset=seconds_from_utc(platform.domain.clock, time.time()),
+        now=time_source(platform.domain.clock),
     )
     platform.bus.ports.add(INDEX_PORT, 2, rtc)
     return [rtc]

@@ -243,7 +243,6 @@ def filesystems() -> st.SearchStrategy[Filesystem]:
         binary=maybe(PATHS),
         source=PATHS,
         target=ONE_LINE.filter(lambda tag: len(tag.encode()) <= 36),
-        readonly=PRESENT,
         alias=maybe(ALIASES),
         address=ADDRESSES,
     )

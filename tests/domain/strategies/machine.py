@@ -139,7 +139,7 @@ def domains(draw: st.DrawFn) -> Domain:
 _UNSURE = st.none() | st.booleans()
 LOADERS = st.builds(Loader, path=PATHS, readonly=_UNSURE, type=st.sampled_from([None, "rom"]))
 MENUS = st.builds(BootMenu, enable=st.booleans(), timeout=st.none() | st.integers(0, 65535))
-BIOSES = st.builds(Bios, useserial=_UNSURE, reboot_timeout=st.integers(-1, 65535))
+BIOSES = st.builds(Bios, useserial=_UNSURE, reboot_timeout=st.integers(-1, 32767))
 
 
 @st.composite
