@@ -14,6 +14,10 @@ from .output import print_json, say, stdout
 from .sizes import human_size
 from .states import COLOURS, state_name
 
+_HEADINGS = ("Id", "Name", "State", "vCPUs", "Memory")
+_NAME = _HEADINGS.index("Name")
+_GAP = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Row:
@@ -76,7 +80,7 @@ def list_domains(
         for row in rows:
             print(row.name)
     elif rows:
-        _print_table(rows)
+        print_table(rows)
     elif everything:
         say("No domains. `kvmctl define FILE` makes one, `kvmctl demo` shows one.")
     elif inactive:
@@ -85,18 +89,35 @@ def list_domains(
         say("No running domains. `kvmctl list --all` also shows the others.")
 
 
-def _print_table(rows: list[Row]) -> None:
+def print_table(rows: list[Row]) -> None:
     from rich.table import Table
     from rich.text import Text
 
-    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, 3, 0, 0))
-    table.add_column("Id", justify="right", no_wrap=True)
-    table.add_column("Name", no_wrap=True, overflow="ellipsis")
-    table.add_column("State", no_wrap=True)
-    table.add_column("vCPUs", justify="right", no_wrap=True)
-    table.add_column("Memory", justify="right", no_wrap=True)
-    for row in rows:
-        number = "-" if row.id is None else str(row.id)
-        state = Text(row.state, style=COLOURS.get(row.state, ""))
-        table.add_row(number, Text(row.name), state, str(row.vcpus), human_size(row.memory_kib))
-    stdout().print(table)
+    cells = [
+        (
+            "-" if row.id is None else str(row.id),
+            Text(row.name),
+            Text(row.state, style=COLOURS.get(row.state, "")),
+            str(row.vcpus),
+            human_size(row.memory_kib),
+        )
+        for row in rows
+    ]
+    console = stdout()
+    table = Table(box=None, pad_edge=False, header_style="bold", padding=(0, _GAP, 0, 0))
+    # Of what does not fit, the name gives way: rich would take it from all columns.
+    widths = [
+        max(len(heading), *(len(row[at]) for row in cells)) + _GAP for at, heading in enumerate(_HEADINGS)
+    ]
+    room = console.width - sum(widths) + widths[_NAME]
+    for at, heading in enumerate(_HEADINGS):
+        table.add_column(
+            heading,
+            justify="left" if heading in ("Name", "State") else "right",
+            no_wrap=True,
+            overflow="ellipsis",
+            max_width=max(8, room) if at == _NAME else None,
+        )
+    for row in cells:
+        table.add_row(*row)
+    console.print(table)

@@ -7,17 +7,20 @@ import re
 import subprocess
 from dataclasses import fields
 from pathlib import Path
+from unittest.mock import patch
 from xml.etree import ElementTree
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.console import Console
 from typer.main import get_command
 
 from kvmctl.cli import config
 from kvmctl.cli.bootfile import check_kernel
 from kvmctl.cli.errors import Failure, Status
 from kvmctl.cli.guestxml import disk_name, parse_disk, parse_net
+from kvmctl.cli.listing import Row, print_table
 from kvmctl.cli.logs import log_file, tail
 from kvmctl.cli.main import app
 from kvmctl.cli.run import guest_name
@@ -73,6 +76,17 @@ def test_global_json_and_quiet(test_driver: Cli) -> None:
     assert json.loads(test_driver.ok("--json", "list")) == json.loads(test_driver.ok("list", "--json"))
     done = test_driver("-q", "suspend", "test")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_a_long_name_gives_way_to_the_other_columns(capsys: pytest.CaptureFixture[str]) -> None:
+    row = Row(7, "a-name-" + "longer-" * 20, "0" * 36, "running", 2, 2 << 20, True)
+    with patch("kvmctl.cli.listing.stdout", lambda: Console(width=60)):
+        print_table([row])
+    heading, line = capsys.readouterr().out.splitlines()
+    assert heading.split() == ["Id", "Name", "State", "vCPUs", "Memory"]
+    assert line.split() == ["7", line.split()[1], "running", "2", "2", "GiB"]
+    assert line.split()[1].endswith("…")
+    assert len(line.rstrip()) <= 60
 
 
 def test_names_only(test_driver: Cli) -> None:
