@@ -8,6 +8,7 @@ from typing import Any
 
 from kvmctl.driver.rpc.keepalive import KeepaliveSettings
 from kvmctl.driver.rpc.server import Limits
+from kvmctl.host.jail import NAMESPACES
 
 
 class ConfigError(Exception):
@@ -33,6 +34,16 @@ class Config:
     unix_sock_group: str | None = None
     unix_sock_ro_perms: str = "0777"
     unix_sock_rw_perms: str = "0700"
+    user: str | None = None
+    """That guests run as, a name or "+ID"; the keys from here on are qemu.conf's. See kvmctl.driver.jail."""
+    group: str | None = None
+    clear_emulator_capabilities: int = 1
+    namespaces: tuple[str, ...] | None = None
+    seccomp_sandbox: int = -1
+    """1 insists, 0 does without, -1 uses it where the host has it."""
+    max_processes: int = 0
+    max_files: int = 0
+    max_core: int = 0
 
     @property
     def limits(self) -> Limits:
@@ -57,10 +68,12 @@ def load(path: Path, *, required: bool = False) -> Config:
     return parse(text, str(path))
 
 
+Value = int | str | tuple[int | str, ...]
 _KEYS = {field.name for field in fields(Config)}
 _TOKEN = re.compile(
     r"""\s*(?:(?P<number>-?[0-9]+)|"(?P<double>[^"\n]*)"|'(?P<single>[^'\n]*)')\s*(?:\#.*)?"""
 )
+_LIST = re.compile(r"""\s*\[(?P<items>[^\]\#]*)\]\s*(?:\#.*)?""")
 _SETTING = re.compile(r"\s*(?P<key>[A-Za-z0-9_.-]+)\s*=(?P<value>.*)")
 
 
@@ -85,7 +98,14 @@ def parse(text: str, name: str) -> Config:
     return replace(Config(), **values)
 
 
-def _value(text: str) -> int | str:
+def _value(text: str) -> Value:
+    if listed := _LIST.fullmatch(text):
+        items = listed["items"].strip().removesuffix(",")
+        return tuple(_single(item) for item in items.split(",")) if items else ()
+    return _single(text)
+
+
+def _single(text: str) -> int | str:
     token = _TOKEN.fullmatch(text)
     if token is None:
         raise ValueError("expected a number, or text in quotes")
@@ -94,8 +114,8 @@ def _value(text: str) -> int | str:
     return token["double"] if token["double"] is not None else token["single"]
 
 
-def _number(lowest: int, highest: int) -> Callable[[int | str], int]:
-    def check(value: int | str) -> int:
+def _number(lowest: int, highest: int) -> Callable[[Value], int]:
+    def check(value: Value) -> int:
         if not isinstance(value, int) or not lowest <= value <= highest:
             raise ValueError(f"expected a number from {lowest} to {highest}")
         return value
@@ -103,19 +123,19 @@ def _number(lowest: int, highest: int) -> Callable[[int | str], int]:
     return check
 
 
-def _text(value: int | str) -> str:
+def _text(value: Value) -> str:
     if not isinstance(value, str):
         raise ValueError("expected text in quotes")
     return value
 
 
-def _permissions(value: int | str) -> str:
+def _permissions(value: Value) -> str:
     if not isinstance(value, str) or not re.fullmatch("0?[0-7]{3}", value):
         raise ValueError('expected octal permissions in quotes, as "0770"')
     return value
 
 
-def _filters(value: int | str) -> str:
+def _filters(value: Value) -> str:
     text = _text(value)
     for part in text.split():
         if not re.fullmatch(r"[1-4]:\S+", part):
@@ -123,7 +143,7 @@ def _filters(value: int | str) -> str:
     return text
 
 
-def _outputs(value: int | str) -> str:
+def _outputs(value: Value) -> str:
     text = _text(value)
     for part in text.split():
         if not re.fullmatch(r"[1-4]:(stderr|journald|syslog:\S+|file:/\S+)", part):
@@ -131,8 +151,17 @@ def _outputs(value: int | str) -> str:
     return text
 
 
+def _namespaces(value: Value) -> tuple[str, ...]:
+    if not isinstance(value, tuple):
+        raise ValueError('expected a list, as [ "mount", "net" ]')
+    for name in value:
+        if name not in NAMESPACES:
+            raise ValueError(f"'{name}' is not one of {', '.join(NAMESPACES)}")
+    return tuple(str(name) for name in value)
+
+
 _MANY = (1 << 31) - 1
-_CHECKS: Mapping[str, Callable[[int | str], Any]] = {
+_CHECKS: Mapping[str, Callable[[Value], Any]] = {
     "log_level": _number(1, 4),
     "log_filters": _filters,
     "log_outputs": _outputs,
@@ -144,4 +173,12 @@ _CHECKS: Mapping[str, Callable[[int | str], Any]] = {
     "unix_sock_group": _text,
     "unix_sock_ro_perms": _permissions,
     "unix_sock_rw_perms": _permissions,
+    "user": _text,
+    "group": _text,
+    "clear_emulator_capabilities": _number(0, 1),
+    "namespaces": _namespaces,
+    "seccomp_sandbox": _number(-1, 1),
+    "max_processes": _number(0, _MANY),
+    "max_files": _number(0, _MANY),
+    "max_core": _number(0, _MANY),
 }

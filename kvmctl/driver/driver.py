@@ -17,18 +17,20 @@ from kvmctl.driver.paths import DRIVER, Paths
 from kvmctl.driver.rpc import Connection, VirError, types
 from kvmctl.driver.storage import Pools
 from kvmctl.driver.store import Status, Store
+from kvmctl.host.jail import OPEN, Settings
 
 log = logging.getLogger(__name__)
 
 
 class Driver:
-    def __init__(self, paths: Paths) -> None:
+    def __init__(self, paths: Paths, jail: Settings = OPEN) -> None:
+        """`jail` is what guests run in."""
         self.paths = paths
         self.store = Store(paths)
         self.inventory = Inventory(self.store)
         self.events = EventHub()
         self.consoles = Consoles()
-        self.launcher = Launcher()
+        self.launcher = Launcher(jail)
         self.networks = Networks(paths, self.inventory)
         self.storage = Pools(paths)
         self.parts = Parts(

@@ -115,7 +115,8 @@ def launch(domain: Domain, paths: Paths, launcher: Launcher) -> Launched:
             stack.callback(os.close, text)
             os.write(text, kvmctl.domain.format(live, live=True).encode())
             os.lseek(text, 0, os.SEEK_SET)
-            process = _start(live, Options(paths.cache), log, text, descriptors.named, launcher)
+            options = Options(paths.cache, jail=launcher.jail)
+            process = _start(live, options, log, text, descriptors.named, launcher)
         except LauncherError as error:
             files.remove()
             raise failure(

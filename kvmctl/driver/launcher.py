@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from kvmctl.driver.vmprocess import ProcessIdentity, VmProcess
+from kvmctl.host.jail import OPEN, Settings
 
 _MAX_REPLY = 4096
 
@@ -26,16 +27,20 @@ class Options:
     """Of decompressed kernels."""
     paused: bool = True
     """Whether it waits for QMP's `cont` before the first instruction."""
+    jail: Settings = OPEN
 
     def arguments(self) -> list[str]:
         """For kvmctl-vmm(8)."""
-        return ["--cache-dir", str(self.cache_dir), *(["-S"] if self.paused else [])]
+        jail = [] if self.jail == OPEN else ["--jail", self.jail.to_json()]
+        return ["--cache-dir", str(self.cache_dir), *jail, *(["-S"] if self.paused else [])]
 
 
 class Launcher:
     """Started at the first need, and again when it has died; its guests outlive it, and this daemon."""
 
-    def __init__(self) -> None:
+    def __init__(self, jail: Settings = OPEN) -> None:
+        self.jail = jail
+        """For the guests to come."""
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
 
@@ -67,6 +72,7 @@ class Launcher:
             "guest": guest,
             "cache-dir": str(options.cache_dir),
             "paused": options.paused,
+            "jail": options.jail.to_json(),
             "names": list(descriptors),
         }
         files = [output, domain, *descriptors.values()]

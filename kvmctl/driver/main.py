@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kvmctl import __version__
+from kvmctl.driver import jail
 from kvmctl.driver.config import Config, ConfigError, load
 from kvmctl.driver.driver import Driver
 from kvmctl.driver.handlers import all_handlers
@@ -29,10 +30,11 @@ class Daemon:
     def __init__(self, paths: Paths, options: "Options") -> None:
         self._options = options
         self._timeout = options.timeout
-        self._driver = Driver(paths)
+        config = options.load(paths)
+        self._driver = Driver(paths, jail.settings(config))
         self._server = Server(
             all_handlers(self._driver),
-            limits=options.load(paths).limits,
+            limits=config.limits,
             on_connect=self._connected,
             on_disconnect=self._disconnected,
         )
@@ -79,6 +81,7 @@ class Daemon:
             config = self._options.load(self._driver.paths)
             set_up(config, self._driver.paths, to_file=self._options.background)
             self._server.limits = config.limits
+            self._driver.launcher.jail = jail.settings(config)
         except (ConfigError, OSError) as error:
             log.error("%s", error)
         self._driver.reload()
@@ -198,6 +201,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     ready = Readiness()
     try:
         config = options.load(paths)
+        jail.settings(config)
         paths.create()
         if options.background:
             ready = daemonize()

@@ -12,9 +12,9 @@ from typing import Final
 CLONE_DEVICE: Final = "/dev/net/tun"
 
 _TUNSETIFF: Final = 0x4004_54CA
-_TUNSETOFFLOAD: Final = 0x4004_54D0
+SETOFFLOAD: Final = 0x4004_54D0
 _TUNSETVNETHDRSZ: Final = 0x4004_54D8
-_TUNSETQUEUE: Final = 0x4004_54D9
+SETQUEUE: Final = 0x4004_54D9
 _IFF_TAP: Final = 0x0002
 _IFF_MULTI_QUEUE: Final = 0x0100
 _IFF_ATTACH_QUEUE: Final = 0x0200
@@ -78,13 +78,13 @@ def open_tap(
 
 def set_offloads(fd: int, offloads: int) -> None:
     """What its reader takes over: OFFLOAD_ bits, all but OFFLOAD_CSUM only with that one. Raises OSError."""
-    fcntl.ioctl(fd, _TUNSETOFFLOAD, offloads)
+    fcntl.ioctl(fd, SETOFFLOAD, offloads)
 
 
 def set_queue(fd: int, *, attached: bool) -> None:
     """Let a queue of a device of several take part, or rest. Raises OSError (EINVAL: it does already)."""
     flags = _IFF_ATTACH_QUEUE if attached else _IFF_DETACH_QUEUE
-    fcntl.ioctl(fd, _TUNSETQUEUE, _request("", struct.pack("H", flags)))
+    fcntl.ioctl(fd, SETQUEUE, _request("", struct.pack("H", flags)))
 
 
 @contextmanager

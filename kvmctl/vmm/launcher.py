@@ -25,8 +25,9 @@ from typing import Final
 from setproctitle import setproctitle
 
 from kvmctl.domain import Domain, format, parse, with_defaults
+from kvmctl.host.jail import Settings
 from kvmctl.host.process import START_TIME, stat_fields
-from kvmctl.vmm import process
+from kvmctl.vmm import confinement, process
 from kvmctl.vmm.resources import Resources
 
 PROGRAM: Final = "kvmctl-launcher"
@@ -44,6 +45,7 @@ class Request:
     guest: str
     cache_dir: Path
     paused: bool
+    jail: Settings
     output: int
     domain: int
     descriptors: dict[str, int]
@@ -58,7 +60,8 @@ def receive(connection: socket.socket) -> Request | None:
     output, domain, *others = descriptors
     named = dict(zip(message["names"], others, strict=True))
     cache_dir = Path(message["cache-dir"])
-    return Request(message["guest"], cache_dir, message["paused"], output, domain, named)
+    jail = Settings.from_json(message["jail"])
+    return Request(message["guest"], cache_dir, message["paused"], jail, output, domain, named)
 
 
 def serve(connection: socket.socket) -> None:
@@ -118,7 +121,7 @@ def _run(request: Request) -> int:
     def opened() -> tuple[Domain, Resources]:
         return process.open_passed(request.domain, request.descriptors, request.cache_dir)
 
-    return process.run(opened, paused=request.paused)
+    return process.run(opened, paused=request.paused, jail=request.jail)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -131,6 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     format(with_defaults(parse(_WARM)))
+    confinement.warm()
     gc.collect()
     gc.freeze()
     serve(connection)

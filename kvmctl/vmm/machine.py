@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import Enum
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from kvmctl.domain.addresses import has_pci
@@ -84,11 +83,12 @@ _FAULT_EVENTS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class BootFiles:
-    """What is booted: a kernel or else a firmware, as open files, and where decompressed kernels are kept."""
+    """What is booted: a kernel or else a firmware, as open files."""
 
     kernel_fd: int | None = None
     initrd_fd: int | None = None
-    cache_dir: Path | None = None
+    decompressed_fd: int | None = None
+    """The kernel as `boot.cache.prepare` gave it."""
     firmware_fd: int | None = None
 
 
@@ -238,7 +238,7 @@ class Machine:
             kernel_fd,
             self._files.initrd_fd,
             cmdline,
-            cache_dir=self._files.cache_dir,
+            decompressed_fd=self._files.decompressed_fd,
             vcpus=len(self.vcpus),
             rsdp=firmware.write_tables(self.domain, self.memory, self._slots.taken),
         )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import kvmctl
 from kvmctl.domain import parse, with_defaults
+from kvmctl.host.jail import OPEN, Settings
 from kvmctl.vmm.process import PROGRAM, open_passed, run
 from kvmctl.vmm.resources import Resources, open_all
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     options = _parse_arguments(arguments)
-    return run(lambda: _open(options), paused=options.paused)
+    return run(lambda: _open(options), paused=options.paused, jail=options.jail)
 
 
 def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -36,6 +37,13 @@ def _parse_arguments(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--qmp", type=Path, metavar="PATH", help="listen for QMP there (by hand)")
     parser.add_argument("--serial", metavar="stdio|FILE", help="where the first serial port goes (by hand)")
     parser.add_argument("--cache-dir", type=Path, metavar="DIR", help="keep decompressed kernels there")
+    parser.add_argument(
+        "--jail",
+        type=Settings.from_json,
+        default=OPEN,
+        metavar="JSON",
+        help="confine this process (the daemon)",
+    )
     parser.add_argument("-S", dest="paused", action="store_true", help="wait for QMP's cont before the start")
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {kvmctl.__version__}")
     options = parser.parse_args(arguments)

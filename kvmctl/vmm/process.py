@@ -19,6 +19,7 @@ from setproctitle import setproctitle
 import kvmctl
 from kvmctl.backends import BackendError
 from kvmctl.domain import DomainError, parse
+from kvmctl.host.jail import OPEN, Settings
 from kvmctl.vmm import charports, commands, confinement
 from kvmctl.vmm.boot import BootError
 from kvmctl.vmm.bus.io import BusError
@@ -26,6 +27,7 @@ from kvmctl.vmm.chardev import FdChardev, set_raw
 from kvmctl.vmm.charports import CharPort
 from kvmctl.vmm.control import DeviceMonitor, QmpServer
 from kvmctl.vmm.cpu import GuestCpuError
+from kvmctl.vmm.jail import JailError
 from kvmctl.vmm.kvm.system import Kvm, KvmError
 from kvmctl.vmm.kvm.vcpu import install_kick_handler
 from kvmctl.vmm.lifecycle import EXIT_FAILED, Lifecycle
@@ -55,19 +57,20 @@ StartupError = (
     DomainError,
     GuestCpuError,
     GuestMemoryError,
+    JailError,
     KvmError,
     MachineError,
     OSError,
 )
 
 
-def run(opened: Callable[[], tuple[Domain, Resources]], *, paused: bool) -> int:
+def run(opened: Callable[[], tuple[Domain, Resources]], *, paused: bool, jail: Settings = OPEN) -> int:
     """Run a guest to its end; the exit status. What keeps it from starting is said on stderr."""
     logging.basicConfig(format=f"%(asctime)s {PROGRAM}: %(levelname)s: %(message)s", level=logging.INFO)
     try:
         domain, resources = opened()
         _name_process(domain.name)
-        return asyncio.run(_Vmm(domain, resources).run(paused=paused))
+        return asyncio.run(_Vmm(domain, resources, jail).run(paused=paused))
     except StartupError as error:
         print(f"{PROGRAM}: error: {error}", file=sys.stderr, flush=True)
         return EXIT_FAILED
@@ -98,9 +101,10 @@ def _name_process(guest: str) -> None:
 class _Vmm:
     """The process around one machine: event loop, signals, QMP, character devices."""
 
-    def __init__(self, domain: Domain, resources: Resources) -> None:
+    def __init__(self, domain: Domain, resources: Resources, jail: Settings) -> None:
         self._domain = domain
         self._resources = resources
+        self._jail = jail
         self._restore: list[Callable[[], None]] = []
 
     async def run(self, *, paused: bool) -> int:
@@ -125,6 +129,7 @@ class _Vmm:
             loop.call_soon_threadsafe(lifecycle.guest_stopped)
 
         machine = Machine(self._domain, kvm, quirks, self._resources.boot, guest_stopped)
+        add_filters = confinement.enter(self._jail, self._domain, self._resources.descriptors)
         finished: asyncio.Future[int] = loop.create_future()
         server = QmpServer(_version())
         lifecycle = Lifecycle(machine, self._domain, server.emit, finished.set_result)
@@ -138,6 +143,7 @@ class _Vmm:
             lambda callback: LoopTimer(loop, machine.bus.lock, callback),
             DeviceMonitor(server, loop),
         )
+        add_filters()
         machine.start()
         commands.register(server, self._domain, machine, lifecycle, list(ports.values()))
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):

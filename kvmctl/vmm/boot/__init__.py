@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Final
 
 from kvmctl.vmm.boot import cache, decompress, flat, linux, pvh
@@ -11,7 +10,7 @@ from kvmctl.vmm.boot import elf as _elf
 from kvmctl.vmm.boot.entry import Entry, Mode
 from kvmctl.vmm.boot.errors import BootError, mib
 from kvmctl.vmm.boot.image import BzImage, recognise
-from kvmctl.vmm.boot.source import BytesSource, FileSource
+from kvmctl.vmm.boot.source import BytesSource, FileSource, Source
 from kvmctl.vmm.memory import GuestMemory, GuestMemoryError
 
 __all__ = ["BootError", "Entry", "Mode", "load"]
@@ -25,14 +24,14 @@ def load(
     initrd_fd: int | None,
     cmdline: str,
     *,
-    cache_dir: Path | None,
+    decompressed_fd: int | None = None,
     vcpus: int = 1,
     rsdp: int = 0,
 ) -> Entry:
     """Load a kernel (bzImage or vmlinux) or a flat guest into zero-filled memory, ready to start.
 
-    `cache_dir` keeps decompressed kernels; `rsdp` is where the ACPI tables are, 0 for none. BootError says in
-    one line what is wrong with the files or too small about the guest.
+    `decompressed_fd` is what `cache.prepare` has for this kernel; `rsdp` is where the ACPI tables are, 0 for
+    none. BootError says in one line what is wrong with the files or too small about the guest.
     """
     if memory.size < _LEAST_MEMORY:
         raise BootError(f"the guest has {mib(memory.size)} of memory, {mib(_LEAST_MEMORY)} is the least")
@@ -44,7 +43,7 @@ def load(
     image = recognise(kernel)
     try:
         if isinstance(image, BzImage):
-            return _load_bzimage(memory, kernel, image, initrd, arguments, cache_dir, rsdp)
+            return _load_bzimage(memory, kernel, image, initrd, arguments, decompressed_fd, rsdp)
         level = flat.ring(image.elf)
         start = pvh.entry_point(image.elf) if level is None else None
         if start is not None:
@@ -64,7 +63,7 @@ def _load_bzimage(
     image: BzImage,
     initrd: FileSource | None,
     cmdline: bytes,
-    cache_dir: Path | None,
+    decompressed_fd: int | None,
     rsdp: int,
 ) -> Entry:
     if image.init_size > memory.size:
@@ -72,18 +71,10 @@ def _load_bzimage(
             f"the kernel does not fit: it needs {mib(image.init_size)}, "
             f"the guest has {mib(memory.size)} of memory"
         )
-    payload = kernel.read(image.payload_offset, image.payload_size)
-    kernels = None if cache_dir is None else cache.KernelCache(cache_dir)
-    cached = None if kernels is None else kernels.open(payload)
-    if cached is not None:
-        try:
-            entry = cache.source(cached)
-            return linux.load(memory, entry, _elf.parse(entry), image, initrd, cmdline, rsdp=rsdp)
-        finally:
-            os.close(cached)
-    data = decompress.decompress(payload, image.init_size or memory.size)
-    vmlinux = BytesSource(data, "kernel")
-    parsed = _elf.parse(vmlinux)
-    if kernels is not None:
-        kernels.store(payload, data)
-    return linux.load(memory, vmlinux, parsed, image, initrd, cmdline, rsdp=rsdp)
+    vmlinux: Source
+    if decompressed_fd is not None:
+        vmlinux = cache.source(decompressed_fd)
+    else:
+        payload = kernel.read(image.payload_offset, image.payload_size)
+        vmlinux = BytesSource(decompress.decompress(payload, image.init_size or memory.size), "kernel")
+    return linux.load(memory, vmlinux, _elf.parse(vmlinux), image, initrd, cmdline, rsdp=rsdp)

@@ -17,7 +17,9 @@ import zlib
 from pathlib import Path
 from typing import Final
 
+from kvmctl.vmm.boot import decompress
 from kvmctl.vmm.boot.errors import BootError
+from kvmctl.vmm.boot.image import BzImage, recognise
 from kvmctl.vmm.boot.source import FileSource
 
 _log = logging.getLogger(__name__)
@@ -27,6 +29,8 @@ _MAGIC: Final = b"kvmctl\0\1"
 _SUFFIX: Final = ".vmlinux"
 _CHUNK: Final = 1 << 20
 _MAX_ENTRIES: Final = 16
+_MOST_BYTES: Final = 1 << 30
+"""Of a kernel whose header does not tell its size."""
 
 
 class KernelCache:
@@ -86,8 +90,30 @@ class KernelCache:
             path.unlink(missing_ok=True)
 
 
+def prepare(kernel_fd: int, directory: Path) -> int | None:
+    """A descriptor of a bzImage's kernel, decompressed; None when there is none to be had.
+
+    For a process that gives up its access to files before it boots. What is wrong with the image, booting
+    will tell.
+    """
+    try:
+        kernel = FileSource(kernel_fd, "kernel")
+        image = recognise(kernel)
+        if not isinstance(image, BzImage):
+            return None
+        payload = kernel.read(image.payload_offset, image.payload_size)
+        kernels = KernelCache(directory)
+        cached = kernels.open(payload)
+        if cached is None:
+            kernels.store(payload, decompress.decompress(payload, image.init_size or _MOST_BYTES))
+            cached = kernels.open(payload)
+    except BootError:
+        return None
+    return cached
+
+
 def source(fd: int) -> FileSource:
-    """The kernel in an entry that `open` returned."""
+    """The kernel in an entry that `open` or `prepare` returned."""
     return FileSource(fd, "cached kernel", os.fstat(fd).st_size - _TRAILER.size)
 
 

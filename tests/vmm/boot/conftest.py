@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from kvmctl.vmm.boot import Entry, load
+from kvmctl.vmm.boot import Entry, cache, load
 from kvmctl.vmm.memory import GuestMemory
 from tests.vmm.boot.images import as_fd
 
@@ -36,11 +36,12 @@ def boot(memory: GuestMemory) -> Iterator[Load]:
     ) -> Entry:
         kernel_fd = as_fd(kernel)
         initrd_fd = None if initrd is None else as_fd(initrd)
+        cached = None if cache_dir is None else cache.prepare(kernel_fd, cache_dir)
         try:
-            return load(into, kernel_fd, initrd_fd, cmdline, cache_dir=cache_dir, vcpus=vcpus, rsdp=rsdp)
+            return load(into, kernel_fd, initrd_fd, cmdline, decompressed_fd=cached, vcpus=vcpus, rsdp=rsdp)
         finally:
-            os.close(kernel_fd)
-            if initrd_fd is not None:
-                os.close(initrd_fd)
+            for fd in (kernel_fd, initrd_fd, cached):
+                if fd is not None:
+                    os.close(fd)
 
     yield load_bytes

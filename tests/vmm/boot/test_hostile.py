@@ -25,7 +25,7 @@ PATIENT = settings(max_examples=80, deadline=None)  # a busy host is no failure
 def load_or_refuse(content: bytes) -> None:
     fd = images.as_fd(content)
     try:
-        load(MEMORY, fd, None, "", cache_dir=None)
+        load(MEMORY, fd, None, "")
     except BootError as error:
         assert "\n" not in str(error)
     finally:

@@ -191,9 +191,9 @@ def test_not_a_file(memory: GuestMemory) -> None:
     reader, writer = os.pipe()
     try:
         with pytest.raises(BootError, match="kernel is not a regular file"):
-            load(memory, reader, None, "", cache_dir=None)
+            load(memory, reader, None, "")
     finally:
         os.close(reader)
         os.close(writer)
     with pytest.raises(BootError, match="cannot read the kernel: Bad file descriptor"):
-        load(memory, 1 << 20, None, "", cache_dir=None)
+        load(memory, 1 << 20, None, "")

@@ -17,6 +17,7 @@ from kvmctl.vmm.devices.virtio import vsock
 from kvmctl.vmm.devices.virtio.device import Stopped
 from kvmctl.vmm.devices.virtio.queue import Chain, QueueError
 from kvmctl.vmm.devices.virtio.vsock import Vsock
+from kvmctl.vmm.devices.virtio.vsockhost import by_path
 from kvmctl.vmm.devices.virtio.vsockpacket import (
     HEADER_SIZE,
     HOST_CID,
@@ -43,7 +44,7 @@ class Bench:
         listening.bind(self.path)
         listening.listen(2000)
         self.directory_fd = os.open(directory, os.O_PATH)
-        self.device = Vsock("vsock0", CID, listening, self.directory_fd)
+        self.device = Vsock("vsock0", CID, listening, by_path(listening, self.directory_fd))
         self.device.start(0)
         self.received = 0
         self.sockets: list[socket.socket] = [listening]

@@ -20,10 +20,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from kvmctl.vmm.devices.platform import Device, Platform
-from kvmctl.vmm.devices.virtio import buffers
+from kvmctl.vmm.devices.virtio import buffers, vsockhost
 from kvmctl.vmm.devices.virtio.device import Stopped
 from kvmctl.vmm.devices.virtio.queue import Chain, QueueError
 from kvmctl.vmm.devices.virtio.transport import plug
+from kvmctl.vmm.devices.virtio.vsockhost import Connect
 from kvmctl.vmm.devices.virtio.vsockpacket import (
     HEADER_SIZE,
     HOST_CID,
@@ -96,15 +97,14 @@ class Vsock:
     class_code = _CLASS_OTHER
     features = 0
 
-    def __init__(self, name: str, cid: int, listening: socket.socket, directory_fd: int) -> None:
-        """`directory_fd` is the directory of the listening socket, in which others listen for the guest."""
+    def __init__(self, name: str, cid: int, listening: socket.socket, connect: Connect) -> None:
+        """The host's clients come by `listening`; `connect` leads to the host's servers."""
         self.name = name
         self.queue_sizes: Sequence[int] = (QUEUE_SIZE,) * 3
         self._cid = cid
         self._listening = listening
         listening.setblocking(False)
-        path = str(listening.getsockname())
-        self._others = f"/proc/self/fd/{directory_fd}/{path.rpartition('/')[2]}_"
+        self._connect_to = connect
         self._lock = threading.Condition()
         self._stopping = False
         self._connections: dict[tuple[int, int], _Connection] = {}
@@ -393,14 +393,11 @@ class Vsock:
                 self._watch(connection)
 
     def _connect(self, packet: Packet) -> None:
-        end = socket.socket(socket.AF_UNIX)
-        end.setblocking(False)
         try:
             if len(self._connections) >= MAX_CONNECTIONS:
                 raise ConnectionRefusedError
-            end.connect(f"{self._others}{packet.target_port}")
+            end = self._connect_to(packet.target_port)
         except OSError:
-            end.close()
             self._refuse(packet)
             return
         connection = _Connection(end, packet.target_port, packet.source_port, established=True)
@@ -445,5 +442,9 @@ def attach(platform: Platform) -> list[Device]:
         return []
     name = vsock.alias or "vsock0"
     listening = socket.socket(fileno=platform.descriptor(name))
-    directory = platform.descriptor(f"{name}.directory")
-    return [plug(Vsock(name, vsock.cid, listening, directory), platform, vsock.address)]
+    connector = platform.opened(f"{name}.connector")
+    if connector is None:
+        connect = vsockhost.by_path(listening, platform.descriptor(f"{name}.directory"))
+    else:
+        connect = vsockhost.by_connector(connector)
+    return [plug(Vsock(name, vsock.cid, listening, connect), platform, vsock.address)]
