@@ -52,7 +52,10 @@ def load(text: str | bytes) -> etree._Element:
 
 def _syntax_error(error: etree.XMLSyntaxError) -> DomainError:
     line, column = error.position
-    reason = (error.msg or "no element").removesuffix(f", line {line}, column {column}").strip()
+    # libxml2 quotes some of the text, with its lines.
+    reason = (
+        (error.msg or "no element").partition("\n")[0].removesuffix(f", line {line}, column {column}").strip()
+    )
     message = f"line {line}, column {column}: {reason}"
     return DomainError(ErrorKind.XML_ERROR, message, line=line, column=column)
 

@@ -8,6 +8,7 @@ from lxml import etree
 
 import kvmctl.domain
 from kvmctl.domain import Devices, Disk, Domain, DomainError, Interface
+from kvmctl.driver import fragments
 from kvmctl.driver.errors import domain_failure, failure
 from kvmctl.driver.rpc import ErrorCode
 
@@ -28,11 +29,7 @@ _SINGLES: Final = ("watchdog", "memballoon", "vsock")
 
 def parse_device(definition: Domain, text: str) -> tuple[str, Any]:
     """The element's name and the device, read as a part of this definition."""
-    try:
-        element = etree.fromstring(text.encode(), etree.XMLParser(resolve_entities=False, no_network=True))
-    except etree.XMLSyntaxError as error:
-        message = (error.msg or "").partition(", line ")[0]
-        raise failure(ErrorCode.XML_DETAIL, f"(device_definition):{error.lineno}: {message}") from None
+    element = fragments.load(text, "device_definition")
     tag = str(element.tag)
     root = etree.fromstring(kvmctl.domain.format(definition).encode())
     devices = root.find("devices")

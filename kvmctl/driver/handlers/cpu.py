@@ -4,6 +4,7 @@ from functools import reduce
 
 from lxml import etree
 
+from kvmctl.driver import fragments
 from kvmctl.driver.driver import Driver
 from kvmctl.driver.errors import check_flags, failure, system_failure
 from kvmctl.driver.handlers.table import Table
@@ -40,10 +41,7 @@ def _host() -> HostCpu:
 
 def _described(xml: str) -> tuple[str | None, frozenset[str]]:
     """The model's name and all the features that a <cpu> asks for (formatdomain, "CPU model")."""
-    try:
-        element = etree.fromstring(xml.encode(), etree.XMLParser(resolve_entities=False, no_network=True))
-    except etree.XMLSyntaxError as error:
-        raise failure(ErrorCode.XML_ERROR, f"(CPU_definition):{error.lineno}: {error.msg}") from None
+    element = fragments.load(xml, "CPU_definition", ErrorCode.XML_ERROR)
     if element.tag != "cpu":
         raise failure(ErrorCode.XML_ERROR, "XML does not contain expected 'cpu' element")
     name = element.findtext("model")

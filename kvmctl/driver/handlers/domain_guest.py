@@ -132,7 +132,7 @@ async def domain_set_user_password(
         raise failure(ErrorCode.INVALID_ARG, "user and password in virDomainSetUserPassword must not be NULL")
     arguments = {
         "username": args.user,
-        "password": b64encode(args.password.encode()).decode(),
+        "password": b64encode(args.password.encode("utf-8", "surrogateescape")).decode(),
         "crypted": bool(args.flags & _ENCRYPTED),
     }
     await ask(driver.find(args.dom), "guest-set-user-password", arguments)

@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from lxml import etree
 
-from kvmctl.domain import Domain
+from kvmctl.domain import Domain, source
+from kvmctl.driver import fragments
 from kvmctl.driver.constants import AffectFlags, MetadataType
 from kvmctl.driver.driver import Driver
 from kvmctl.driver.errors import check_flags, failure
@@ -51,7 +52,7 @@ async def domain_set_metadata(
         if text:
             if not args.key:
                 raise failure(ErrorCode.INVALID_ARG, "key in virDomainSetMetadata must not be NULL")
-            element = _with_namespace(_parsed(text), args.key, args.uri)
+            element = _with_namespace(fragments.load(text, "metadata_xml"), args.key, args.uri)
 
     def changed(definition: Domain) -> Domain:
         match kind:
@@ -77,22 +78,10 @@ def _kind(number: int) -> MetadataType:
 # <metadata>: one element a namespace (formatdomain, "General metadata")
 
 
-def _parser() -> etree.XMLParser:
-    return etree.XMLParser(resolve_entities=False, no_network=True)
-
-
-def _parsed(text: str) -> etree._Element:
-    try:
-        return etree.fromstring(text.encode(), _parser())
-    except etree.XMLSyntaxError as error:
-        message = (error.msg or "").partition(", line ")[0]
-        raise failure(ErrorCode.XML_DETAIL, f"(metadata_xml):{error.lineno}: {message}") from None
-
-
 def _root(definition: Domain) -> etree._Element:
     if definition.metadata is None:
         return etree.Element("metadata")
-    return etree.fromstring(definition.metadata, _parser())
+    return source.load(definition.metadata)
 
 
 def _find(root: etree._Element, uri: str) -> etree._Element | None:

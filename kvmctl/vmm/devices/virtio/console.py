@@ -107,6 +107,7 @@ class Console:
         self._ready = False
         self._multiport = False
         self._running = False
+        self._complained = False
         for port in self._ports.values():
             backend = port.setup.backend
             if backend is not None:
@@ -240,7 +241,8 @@ class Console:
         if good:
             for number in sorted(self._ports):
                 self._send(number, PORT_ADD, 0)
-        else:
+        elif not self._complained:
+            self._complained = True
             log.warning("%s: the guest's driver could not start", self.name)
 
     def _port_ready(self, port: _Port) -> None:
