@@ -10,7 +10,7 @@ from typing import Final
 
 from kvmctl.vmm.devices import debugport, fwcfg, i6300esb, i8042, pcihost, pm, pvpanic, resetport, rtc, serial
 from kvmctl.vmm.devices.platform import Device, Platform
-from kvmctl.vmm.devices.virtio import balloon, blk, console, fs, net, rng, vsock
+from kvmctl.vmm.devices.virtio import balloon, blk, console, fs, net, rng, vsock, vsockkernel
 
 BOARD: Final[tuple[Callable[[Platform], Sequence[Device]], ...]] = (
     serial.attach,
@@ -29,5 +29,6 @@ BOARD: Final[tuple[Callable[[Platform], Sequence[Device]], ...]] = (
     console.attach,
     balloon.attach,
     vsock.attach,
+    vsockkernel.attach,
     i6300esb.attach,
 )

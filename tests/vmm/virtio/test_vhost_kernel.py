@@ -8,8 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from kvmctl.vmm.devices.virtio.net import vhost
+from kvmctl.backends import vsock
+from kvmctl.vmm.devices.virtio import vsockkernel
+from kvmctl.vmm.devices.virtio.net import vhost as net
+from kvmctl.vmm.devices.virtio.vhost import kernel
 
+MODULES = (kernel, net, vsockkernel, vsock)
 REQUESTS = {
     "_GET_FEATURES": "VHOST_GET_FEATURES",
     "_SET_FEATURES": "VHOST_SET_FEATURES",
@@ -22,6 +26,8 @@ REQUESTS = {
     "_SET_VRING_KICK": "VHOST_SET_VRING_KICK",
     "_SET_VRING_CALL": "VHOST_SET_VRING_CALL",
     "_NET_SET_BACKEND": "VHOST_NET_SET_BACKEND",
+    "_VSOCK_SET_RUNNING": "VHOST_VSOCK_SET_RUNNING",
+    "_SET_GUEST_CID": "VHOST_VSOCK_SET_GUEST_CID",
 }
 STRUCTURES = {
     "_STATE": "struct vhost_vring_state",
@@ -48,14 +54,15 @@ def ask_the_header(directory: Path, expressions: list[str]) -> list[int]:
 
 def test_requests(tmp_path: Path) -> None:
     found = ask_the_header(tmp_path, list(REQUESTS.values()))
-    assert {name: getattr(vhost, name) for name in REQUESTS} == dict(zip(REQUESTS, found, strict=True))
+    ours = {name: value for module in MODULES for name, value in vars(module).items() if name in REQUESTS}
+    assert ours == dict(zip(REQUESTS, found, strict=True))
 
 
 def test_every_request_is_compared() -> None:
-    source = Path(vhost.__file__).read_text()
+    source = "".join(Path(module.__file__).read_text() for module in MODULES)
     assert set(re.findall(r"^(_\w+): Final = 0x", source, re.MULTILINE)) == set(REQUESTS)
 
 
 def test_structures(tmp_path: Path) -> None:
     found = ask_the_header(tmp_path, [f"sizeof({name})" for name in STRUCTURES.values()])
-    assert [getattr(vhost, name).size for name in STRUCTURES] == found
+    assert [getattr(kernel, name).size for name in STRUCTURES] == found

@@ -441,6 +441,8 @@ def attach(platform: Platform) -> list[Device]:
     if vsock is None or vsock.cid is None:
         return []
     name = vsock.alias or "vsock0"
+    if platform.opened(f"{name}.vhost") is not None:
+        return []  # vsockkernel's
     listening = socket.socket(fileno=platform.descriptor(name))
     connector = platform.opened(f"{name}.connector")
     if connector is None:

@@ -15,8 +15,9 @@ from kvmctl.vmm.devices.virtio.device import BackendDevice, DeviceFailed, Ring
 from kvmctl.vmm.devices.virtio.net import features
 from kvmctl.vmm.devices.virtio.net.device import Network
 from kvmctl.vmm.devices.virtio.net.served import ServedNetwork
-from kvmctl.vmm.devices.virtio.net.vhost import RINGS, VhostNet
+from kvmctl.vmm.devices.virtio.net.vhost import VhostNet
 from kvmctl.vmm.devices.virtio.queue import DESC_NEXT, DESC_WRITE, QueueLayout
+from kvmctl.vmm.devices.virtio.vhost.kernel import RINGS
 from kvmctl.vmm.memory import GuestMemory
 from tests.vmm.virtio.conftest import FlatGuest
 from tests.vmm.virtio.net.test_control import MAC, FakeLink
@@ -153,7 +154,7 @@ class Kernel:
 
 def test_what_the_kernel_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     kernel = Kernel()
-    monkeypatch.setattr("kvmctl.vmm.devices.virtio.net.vhost.fcntl.ioctl", kernel)
+    monkeypatch.setattr("kvmctl.vmm.devices.virtio.vhost.kernel.fcntl.ioctl", kernel)
     memory = GuestMemory(0x10000)
     vhost = VhostNet([10, 11], [20, 21], memory)
     assert vhost.features == RINGS | features.MRG_RXBUF
@@ -198,7 +199,7 @@ def test_the_kernel_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(descriptor: int, request: int, argument: bytes) -> bytes:
         raise PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setattr("kvmctl.vmm.devices.virtio.net.vhost.fcntl.ioctl", refuse)
+    monkeypatch.setattr("kvmctl.vmm.devices.virtio.vhost.kernel.fcntl.ioctl", refuse)
     with pytest.raises(DeviceFailed, match="vhost-net: Operation not permitted"):
         VhostNet([10], [20], GuestMemory(0x10000))
 

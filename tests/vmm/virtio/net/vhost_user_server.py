@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from kvmctl.vmm.devices.virtio.net import features
-from kvmctl.vmm.devices.virtio.net.vhost import RINGS
 from kvmctl.vmm.devices.virtio.queue import QueueLayout, SplitQueue
+from kvmctl.vmm.devices.virtio.vhost.kernel import RINGS
 from kvmctl.vmm.devices.virtio.vhost.user import (
     FLAG_NEED_REPLY,
     FLAG_REPLY,

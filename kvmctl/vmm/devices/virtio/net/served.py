@@ -9,9 +9,10 @@ from typing import Final, Protocol
 from kvmctl.vmm.devices.virtio.device import DeviceFailed, Ring
 from kvmctl.vmm.devices.virtio.net import features
 from kvmctl.vmm.devices.virtio.net.device import Network
-from kvmctl.vmm.devices.virtio.net.vhost import RINGS, VhostNet
+from kvmctl.vmm.devices.virtio.net.vhost import VhostNet
 from kvmctl.vmm.devices.virtio.queue import QueueError, SplitQueue
 from kvmctl.vmm.devices.virtio.vhost.device import VhostUserDevice
+from kvmctl.vmm.devices.virtio.vhost.kernel import RINGS
 from kvmctl.vmm.devices.virtio.vhost.user import Connection
 from kvmctl.vmm.devices.virtio.worker import QueueWorker
 from kvmctl.vmm.memory import GuestMemory
