@@ -107,9 +107,9 @@ _INTERRUPTS: Final = frozenset({abi.IRQ_LINE, abi.IRQFD, abi.IOEVENTFD, abi.SET_
 _VHOST: Final = frozenset(
     {0x8008_AF00, 0x4008_AF00, 0xAF01, 0xAF02, 0x4008_AF03}
     | {0x4008_AF10, 0x4028_AF11, 0x4008_AF12, 0xC008_AF12}
-    | {0x4008_AF20, 0x4008_AF21, 0x4008_AF22, 0x4008_AF30}
+    | {0x4008_AF20, 0x4008_AF21, 0x4008_AF22, 0x4008_AF30, 0x4004_AF61}
 )
-"""linux/vhost.h: features, owner, memory, rings, back end."""
+"""linux/vhost.h: features, owner, memory, rings, back end of a card, whether a vsock runs."""
 _FIONBIO: Final = 0x5421
 _FIOCLEX: Final = 0x5451
 _FIONCLEX: Final = 0x5450

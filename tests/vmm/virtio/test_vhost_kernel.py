@@ -12,6 +12,7 @@ from kvmctl.backends import vsock
 from kvmctl.vmm.devices.virtio import vsockkernel
 from kvmctl.vmm.devices.virtio.net import vhost as net
 from kvmctl.vmm.devices.virtio.vhost import kernel
+from kvmctl.vmm.jail.policy import IOCTLS, Thread
 
 MODULES = (kernel, net, vsockkernel, vsock)
 REQUESTS = {
@@ -61,6 +62,16 @@ def test_requests(tmp_path: Path) -> None:
 def test_every_request_is_compared() -> None:
     source = "".join(Path(module.__file__).read_text() for module in MODULES)
     assert set(re.findall(r"^(_\w+): Final = 0x", source, re.MULTILINE)) == set(REQUESTS)
+
+
+def test_the_jail_lets_them_pass() -> None:
+    of_the_vmm = {
+        value
+        for module in (kernel, net, vsockkernel)
+        for name, value in vars(module).items()
+        if name in REQUESTS
+    }
+    assert of_the_vmm <= IOCTLS[Thread.VCPU] & IOCTLS[Thread.CONTROL] & IOCTLS[Thread.IO]
 
 
 def test_structures(tmp_path: Path) -> None:
