@@ -1,6 +1,7 @@
 """From a definition to a running VMM process: everything the guest uses is opened here and inherited by
 the VMM."""
 
+import logging
 import os
 import time
 from contextlib import ExitStack
@@ -22,7 +23,10 @@ from kvmctl.driver.tuning import confine
 from kvmctl.driver.vmprocess import VmProcess
 from kvmctl.host import kvm, memory
 
+log = logging.getLogger(__name__)
+
 _VMM_ERROR = "kvmctl-vmm: error: "
+_LAST_BYTES = 65536
 
 
 def check(domain: Domain) -> None:
@@ -69,10 +73,13 @@ class LogFile:
         self._begin = os.fstat(self.descriptor).st_size
 
     def note(self, text: str) -> None:
+        """A log without room is no reason to keep a guest from starting or ending."""
         stamp = time.strftime("%Y-%m-%d %H:%M:%S%z")
         line = f"{stamp}: {text}\n".encode()
-        os.write(self.descriptor, line)
-        self._begin += len(line)
+        try:
+            self._begin += os.write(self.descriptor, line)
+        except OSError as error:
+            log.warning("cannot write '%s': %s", self.path, os.strerror(error.errno or 0))
 
     def close(self) -> None:
         os.close(self.descriptor)
@@ -87,9 +94,13 @@ class LogFile:
         return next(errors, "").removeprefix(_VMM_ERROR).strip()
 
     def _lines(self) -> list[str]:
-        with self.path.open("rb") as file:
-            file.seek(max(self._begin, self.path.stat().st_size - 65536))
-            return file.read().decode(errors="replace").splitlines()
+        """None where somebody has removed the file meanwhile."""
+        try:
+            with self.path.open("rb") as file:
+                file.seek(max(self._begin, os.fstat(file.fileno()).st_size - _LAST_BYTES))
+                return file.read().decode(errors="replace").splitlines()
+        except OSError:
+            return []
 
 
 def launch(domain: Domain, paths: Paths, launcher: Launcher) -> Launched:

@@ -58,9 +58,9 @@ def listen(path: Path) -> socket.socket:
         os.fchmod(listener.fileno(), 0o600)
         listener.bind(address)
         listener.listen(8)
-    except BaseException:
+    except OSError as error:
         listener.close()
-        raise
+        raise OSError(error.errno, error.strerror or str(error), str(path)) from error
     finally:
         os.close(directory)
     return listener

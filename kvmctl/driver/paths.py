@@ -7,6 +7,7 @@ of libvirt's own drivers.
 
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
@@ -112,5 +113,7 @@ class RunFiles:
     qmp: Path
 
     def remove(self) -> None:
+        """What cannot be removed is left: its guest has ended all the same."""
         for path in (self.qmp, self.pid, self.status):
-            path.unlink(missing_ok=True)
+            with suppress(OSError):
+                path.unlink()

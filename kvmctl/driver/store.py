@@ -48,6 +48,28 @@ def sync_directory(directory: Path) -> None:
         os.close(descriptor)
 
 
+def mark_first_start(run: Path) -> bool:
+    """True for the first one to ask since the run directory is there."""
+    try:
+        (run / "autostarted").touch(exist_ok=False)
+    except FileExistsError:
+        return False
+    except OSError as error:
+        log.error("nothing is autostarted, because that cannot be noted: %s", error)
+        return False
+    return True
+
+
+def readable(directory: Path) -> list[Path]:
+    """The XML files of a directory; one that cannot be read is named in the log."""
+    try:
+        names = sorted(entry.name for entry in os.scandir(directory))
+    except OSError as error:
+        log.error("cannot read the directory '%s': %s", directory, os.strerror(error.errno or 0))
+        return []
+    return [directory / name for name in names if name.endswith(".xml") and not name.startswith(".")]
+
+
 def remove_unfinished(directory: Path) -> None:
     """What a daemon left that died in the middle of writing."""
     for path in directory.glob(f"{_NEW}*"):
@@ -88,12 +110,12 @@ class Store:
 
     def clean_up(self) -> None:
         """Remove what a daemon left that died in the middle of writing."""
-        for directory in (self.paths.definitions, self.paths.run):
-            remove_unfinished(directory)
         try:
+            for directory in (self.paths.definitions, self.paths.run):
+                remove_unfinished(directory)
             self._finish_rename()
         except OSError as error:
-            log.error("cannot finish the change of a domain's name: %s", error)
+            log.error("cannot finish what an earlier daemon was writing: %s", error)
 
     # Definitions
 
@@ -146,9 +168,7 @@ class Store:
         """Every readable definition; a broken file is named in the log and left alone for its owner to
         mend."""
         domains = []
-        for path in sorted(self.paths.definitions.glob("*.xml")):
-            if path.name.startswith("."):
-                continue
+        for path in readable(self.paths.definitions):
             try:
                 domain = kvmctl.domain.with_defaults(kvmctl.domain.parse(path.read_bytes()))
             except (OSError, DomainError) as error:
@@ -183,11 +203,7 @@ class Store:
     def first_start_since_boot(self) -> bool:
         """True once per life of the run directory: autostart is for the host's start, not for each of the
         daemon's."""
-        try:
-            (self.paths.run / "autostarted").touch(exist_ok=False)
-        except FileExistsError:
-            return False
-        return True
+        return mark_first_start(self.paths.run)
 
     # Running guests
 
@@ -217,7 +233,7 @@ class Store:
         """The guests that ran when the last daemon ended; what cannot be understood is reported in the
         log."""
         found = []
-        for path in sorted(self.paths.run.glob("*.xml")):
+        for path in readable(self.paths.run):
             try:
                 found.append(_parse_status(path.read_bytes()))
             except (OSError, DomainError, ValueError, KeyError, etree.XMLSyntaxError) as error:
@@ -236,7 +252,18 @@ class Store:
             return 1
 
     def save_next_id(self, value: int) -> None:
-        write_atomically(self.paths.run / "next-id", f"{value}\n")
+        path = self.paths.run / "next-id"
+        try:
+            write_atomically(path, f"{value}\n")
+        except OSError as error:
+            raise system_failure(error, f"cannot write '{path}'") from error
+
+    def save_pid(self, domain: Domain, pid: int) -> None:
+        path = self.run_files(domain).pid
+        try:
+            path.write_text(f"{pid}\n")
+        except OSError as error:
+            raise system_failure(error, f"cannot write '{path}'") from error
 
 
 def _parse_status(text: bytes) -> Status:

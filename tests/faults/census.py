@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import hashlib
+import itertools
 import os
 import re
 import shutil
@@ -141,7 +142,9 @@ class Host:
 def _descriptors(pid: int) -> tuple[str, ...]:
     """What each is on. libvirt's client keeps its connection for as long as any object of it is held."""
     sockets = {}
-    for row in Path(f"/proc/{pid}/net/unix").read_text().splitlines()[1:]:
+    # What a listening socket accepts belongs to its client's network namespace.
+    tables = [Path(f"/proc/{who}/net/unix").read_text().splitlines()[1:] for who in (pid, "self")]
+    for row in itertools.chain(*tables):
         words = row.split()
         path = words[7] if len(words) > 7 else ""
         sockets[f"socket:[{words[6]}]"] = (path, words[5] == _CONNECTED)

@@ -10,7 +10,7 @@ from kvmctl.driver.constants import DefinedDetail, LifecycleEvent, UndefinedDeta
 from kvmctl.driver.domain import DomainObject
 from kvmctl.driver.errors import domain_errors, failure
 from kvmctl.driver.lifecycle.parts import Parts
-from kvmctl.driver.rpc import ErrorCode, VirError
+from kvmctl.driver.rpc import ErrorCode
 from kvmctl.driver.store import check_name
 
 Change = Callable[[Domain], Domain]
@@ -48,7 +48,7 @@ class Definitions:
     async def _define(self, domain: DomainObject, definition: Domain, added: bool) -> None:
         try:
             await asyncio.to_thread(self._parts.store.save_definition, definition)
-        except VirError:
+        except BaseException:
             if added and not domain.active:
                 self._parts.inventory.remove(domain)
             raise

@@ -26,6 +26,13 @@ class Parts:
 
     def save_status(self, domain: DomainObject) -> None:
         """Write down what the next daemon needs to take a running guest over; no running guest, no word."""
+        try:
+            self.write_status(domain)
+        except VirError as error:
+            log.error("%s", error)
+
+    def write_status(self, domain: DomainObject) -> None:
+        """The same for who has to know that it is written. Raises VirError."""
         run, live = domain.run, domain.live
         if run is None or live is None:
             return
@@ -38,7 +45,4 @@ class Parts:
             run.autodestroy,
             run.rebooting,
         )
-        try:
-            self.store.save_status(status)
-        except VirError as error:
-            log.error("%s", error)
+        self.store.save_status(status)

@@ -81,7 +81,7 @@ class Starter:
             run.autodestroy, run.owner = True, owner
         domain.set_state(State.PAUSED, PausedReason.STARTING_UP)
         try:
-            launched.files.pid.write_text(f"{launched.process.pid}\n")
+            self._parts.store.save_pid(launched.live, launched.process.pid)
             monitor = run.monitor = await _first_contact(launched)
             await apply(domain, self._parts.store.paths)
             if CreateFlags.PAUSED in flags:
@@ -89,7 +89,8 @@ class Starter:
             else:
                 await monitor.execute("cont")
                 domain.set_state(State.RUNNING, RunningReason.BOOTED)
-            self._parts.save_status(domain)
+            # Without it the next daemon would take this for a start that was cut off, and end the guest.
+            self._parts.write_status(domain)
         except BaseException as error:
             await launched.process.stop()
             if run.monitor is not None:

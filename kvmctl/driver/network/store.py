@@ -11,7 +11,14 @@ from kvmctl.domain import DomainError
 from kvmctl.driver.errors import system_failure
 from kvmctl.driver.network.files import NetworkFiles
 from kvmctl.driver.paths import Paths
-from kvmctl.driver.store import check_name, remove_unfinished, sync_directory, write_atomically
+from kvmctl.driver.store import (
+    check_name,
+    mark_first_start,
+    readable,
+    remove_unfinished,
+    sync_directory,
+    write_atomically,
+)
 from kvmctl.driver.vmprocess import ProcessIdentity
 from kvmctl.network import Network
 
@@ -61,9 +68,7 @@ class NetworkStore:
     def load_definitions(self) -> list[Network]:
         """Every readable definition; a broken file is named in the log and left alone."""
         networks = []
-        for path in sorted(self.files.definitions.glob("*.xml")):
-            if path.name.startswith("."):
-                continue
+        for path in readable(self.files.definitions):
             try:
                 network = kvmctl.network.parse(path.read_bytes())
             except (OSError, DomainError) as error:
@@ -93,11 +98,7 @@ class NetworkStore:
             raise system_failure(error, f"cannot change autostart link '{link}'") from error
 
     def first_start_since_boot(self) -> bool:
-        try:
-            (self.files.run / "autostarted").touch(exist_ok=False)
-        except FileExistsError:
-            return False
-        return True
+        return mark_first_start(self.files.run)
 
     # Running networks
 
@@ -115,7 +116,7 @@ class NetworkStore:
 
     def load_statuses(self) -> list[NetworkStatus]:
         found = []
-        for path in sorted(self.files.run.glob("*.xml")):
+        for path in readable(self.files.run):
             try:
                 found.append(_parse_status(path.read_bytes()))
             except (OSError, DomainError, ValueError, KeyError, etree.XMLSyntaxError) as error:
