@@ -53,6 +53,8 @@ _EVERYWHERE: Final = (
     *("timerfd_create", "timerfd_settime", "timerfd_gettime"),
     # files that are open
     *("ftruncate", "fallocate", "fsync", "fdatasync", "sync_file_range", "fadvise64"),
+    # rings that are there: the operations of each were restricted when it was made
+    "io_uring_enter",
     # sockets that are open
     *(
         "accept",
@@ -84,8 +86,8 @@ REFUSED: Final = (
 )
 """Files and sockets that are not open yet: EACCES."""
 
-UNKNOWN: Final = ("clone3",)
-"""ENOSYS: its flags cannot be looked at, and the C library falls back to clone."""
+UNKNOWN: Final = ("clone3", "io_uring_setup")
+"""ENOSYS: what can be done without. The flags of clone3 cannot be looked at, nor what a ring would do."""
 
 _KVM_TYPE: Final = 0xAE00
 _KVM: Final = frozenset(
