@@ -36,13 +36,14 @@ class DiskFile:
 
     def __init__(self, fd: int) -> None:
         flags = fcntl.fcntl(fd, fcntl.F_GETFL)
-        self._fd = fd
+        self.fd = fd
         self.writable = flags & os.O_ACCMODE != os.O_RDONLY
         self.direct = bool(flags & os.O_DIRECT)
         self.size = os.lseek(fd, 0, os.SEEK_END)
-        self._alignment = self._find_alignment() if self.direct else 1
+        self.alignment = self._find_alignment() if self.direct else 1
+        """Of offsets, lengths and addresses of what needs no buffer."""
         # Blocks larger than a sector are changed by reading them first; no other write may come in between.
-        self._writes = threading.Lock() if self._alignment > SECTOR else None
+        self._writes = threading.Lock() if self.alignment > SECTOR else None
 
     def read(self, views: Sequence[memoryview], offset: int) -> None:
         if self._is_aligned(views, offset):
@@ -68,7 +69,7 @@ class DiskFile:
                 self._write([window], start)
 
     def flush(self) -> None:
-        os.fdatasync(self._fd)
+        os.fdatasync(self.fd)
 
     def discard(self, offset: int, length: int) -> None:
         """A hint: what cannot be given back stays as it is."""
@@ -88,24 +89,24 @@ class DiskFile:
 
     def resize(self, size: int) -> None:
         """A block device cannot be changed: it has to have become as large as that."""
-        if stat.S_ISBLK(os.fstat(self._fd).st_mode):
-            if os.lseek(self._fd, 0, os.SEEK_END) < size:
+        if stat.S_ISBLK(os.fstat(self.fd).st_mode):
+            if os.lseek(self.fd, 0, os.SEEK_END) < size:
                 raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
         else:
-            os.ftruncate(self._fd, size)
+            os.ftruncate(self.fd, size)
         self.size = size
 
     @property
     def allocated(self) -> int:
         """Bytes that the host's file takes."""
-        return os.fstat(self._fd).st_blocks * 512
+        return os.fstat(self.fd).st_blocks * 512
 
     def _read(self, views: Sequence[memoryview], offset: int) -> None:
         rest = list(views)
         while rest:
-            done = os.preadv(self._fd, rest[:_MAX_BUFFERS], offset)
+            done = os.preadv(self.fd, rest[:_MAX_BUFFERS], offset)
             if done == 0:
-                if buffers.total(rest) < self._alignment:
+                if buffers.total(rest) < self.alignment:
                     return  # the part of the last block behind the end of the file
                 raise OSError(errno.EIO, "the file has become shorter")
             offset += done
@@ -114,14 +115,14 @@ class DiskFile:
     def _write(self, views: Sequence[memoryview], offset: int) -> None:
         rest = list(views)
         while rest:
-            done = os.pwritev(self._fd, rest[:_MAX_BUFFERS], offset)
+            done = os.pwritev(self.fd, rest[:_MAX_BUFFERS], offset)
             offset += done
             _, rest = buffers.split(rest, done)
 
     def _fallocate(self, mode: int, offset: int, length: int) -> bool:
         """False where the file system or device cannot do that."""
         with self._writes or nullcontext():
-            if _libc.fallocate64(self._fd, mode, ctypes.c_int64(offset), ctypes.c_int64(length)) == 0:
+            if _libc.fallocate64(self.fd, mode, ctypes.c_int64(offset), ctypes.c_int64(length)) == 0:
                 return True
         number = ctypes.get_errno()
         if number in _UNSUPPORTED:
@@ -134,22 +135,22 @@ class DiskFile:
         """What the file system wants (open(2), O_DIRECT): a sector where one can be read, else a page."""
         with mmap.mmap(-1, _PAGE) as probe, memoryview(probe) as view:
             try:
-                os.preadv(self._fd, [view[:SECTOR]], SECTOR)
+                os.preadv(self.fd, [view[:SECTOR]], SECTOR)
             except OSError:
                 return _PAGE
         return SECTOR
 
     def _is_aligned(self, views: Sequence[memoryview], offset: int) -> bool:
-        if self._alignment == 1:
+        if self.alignment == 1:
             return True
-        mask = self._alignment - 1
+        mask = self.alignment - 1
         return not offset & mask and not any((_address(view) | len(view)) & mask for view in views)
 
     @contextmanager
     def _window(self, offset: int, length: int) -> Iterator[tuple[memoryview, int]]:
         """An aligned buffer for the whole blocks around these bytes, and where they start."""
-        start = offset // self._alignment * self._alignment
-        end = -(-(offset + length) // self._alignment) * self._alignment
+        start = offset // self.alignment * self.alignment
+        end = -(-(offset + length) // self.alignment) * self.alignment
         with mmap.mmap(-1, max(end - start, 1)) as pages, memoryview(pages) as window:
             yield window, start
 

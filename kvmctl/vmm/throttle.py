@@ -103,6 +103,7 @@ class Throttle:
     def __init__(self, limits: Limits, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._lock = threading.Lock()
+        self._watchers: list[Callable[[bool], None]] = []
         self.set(limits)
 
     def set(self, limits: Limits) -> None:
@@ -120,6 +121,18 @@ class Throttle:
                 for direction in Direction
             }
             self._last = self._clock()
+            for watcher in self._watchers:
+                watcher(limits.active)
+
+    def watch(self, changed: Callable[[bool], None]) -> None:
+        """Says whether there are limits: at once, and whenever they are set."""
+        with self._lock:
+            self._watchers.append(changed)
+            changed(self.limits.active)
+
+    def unwatch(self, changed: Callable[[bool], None]) -> None:
+        with self._lock:
+            self._watchers.remove(changed)
 
     def pass_through(self, direction: Direction, size: int, sleep: Callable[[float], bool]) -> None:
         """Returns when a request of that size may go on.

@@ -6,6 +6,7 @@ import logging
 import os
 import threading
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Final, Protocol, runtime_checkable
 
 from kvmctl.vmm.bus.msix import Wire
@@ -17,11 +18,12 @@ from kvmctl.vmm.devices.virtio.device import (
     BackendDevice,
     Configurable,
     DeviceFailed,
+    EngineDevice,
     Resettable,
 )
 from kvmctl.vmm.devices.virtio.queue import MAX_SIZE, QueueError, QueueLayout, SplitQueue
 from kvmctl.vmm.devices.virtio.served import ServedQueue
-from kvmctl.vmm.devices.virtio.worker import QueueWorker
+from kvmctl.vmm.devices.virtio.worker import EngineWorker, QueueWorker
 from kvmctl.vmm.memory import GuestMemory
 
 STATUS_DRIVER_OK: Final = 4
@@ -164,6 +166,7 @@ class VirtioCore:
                     setup.base = self._stop_served(index, worker)
                 elif worker is not None:
                     worker.stop()
+                    self._unwire(index, worker)
             except DeviceFailed as error:
                 self.fail(str(error))
 
@@ -227,15 +230,25 @@ class VirtioCore:
             self.fail(f"queue {index}: {error}")
         else:
             setup.worker = worker
-            if isinstance(worker, ServedQueue) and isinstance(self._interrupts, WiredInterrupts):
+            self._wire(index, worker)
+
+    def _wire(self, index: int, worker: QueueWorker | ServedQueue) -> None:
+        """KVM takes the signals of what has an eventfd for them."""
+        if isinstance(self._interrupts, WiredInterrupts):
+            if isinstance(worker, ServedQueue):
                 self._interrupts.wire(index, Wire(worker.call_fd, worker.relay))
+            elif isinstance(worker, EngineWorker):
+                self._interrupts.wire(index, Wire(worker.engine.call_fd, worker.engine.relay))
+
+    def _unwire(self, index: int, worker: QueueWorker | ServedQueue) -> None:
+        if isinstance(self._interrupts, WiredInterrupts) and isinstance(worker, ServedQueue | EngineWorker):
+            self._interrupts.unwire(index)
 
     def _stop_served(self, index: int, worker: ServedQueue) -> int:
         try:
             return worker.stop()
         finally:
-            if isinstance(self._interrupts, WiredInterrupts):
-                self._interrupts.unwire(index)
+            self._unwire(index, worker)
             worker.close()
 
     def _worker(self, index: int, queue: SplitQueue, setup: QueueSetup) -> QueueWorker | ServedQueue:
@@ -246,7 +259,9 @@ class VirtioCore:
 
         if isinstance(device, BackendDevice):
             return ServedQueue(device, index, queue.layout, setup.base, setup.kick_fd, interrupt)
-        return QueueWorker(
+        engine = device.engine(index) if isinstance(device, EngineDevice) else None
+        kind = QueueWorker if engine is None else partial(EngineWorker, engine)
+        return kind(
             f"{device.name}/{index}",
             queue,
             setup.kick_fd,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol, runtime_checkable
 
-from kvmctl.vmm.devices.virtio.queue import Chain, QueueLayout
+from kvmctl.vmm.devices.virtio.queue import Chain, QueueLayout, SplitQueue
 
 # Feature bits of every device (virtio 1.2, 6)
 F_INDIRECT_DESC: Final = 1 << 28
@@ -60,6 +60,33 @@ class Configurable(Protocol):
 
     def configure(self, offset: int, data: bytes) -> None:
         """The driver writes there; any offset, also where nothing is."""
+
+
+class QueueEngine(Protocol):
+    """Compiled code that serves one queue, on the queue's thread."""
+
+    call_fd: int
+    """The eventfd by which the driver is told of used buffers."""
+
+    def relay(self, wanted: bool) -> None:
+        """Whether `interrupt` is to be called instead, since nobody takes the eventfd's signals."""
+
+    def begin(self, queue: SplitQueue, kick_fd: int, interrupt: Callable[[], None]) -> None: ...
+    def serve(self) -> Chain | None:
+        """The next request for `process`; None after `stop`. Raises QueueError and OSError."""
+
+    def stop(self) -> None:
+        """Any thread may say so; a notification of the queue follows."""
+
+    def end(self) -> None:
+        """Returns when no request is under way; those that are not done stay in their queue."""
+
+
+@runtime_checkable
+class EngineDevice(Protocol):
+    """A device with compiled code for some of its queues."""
+
+    def engine(self, queue: int) -> QueueEngine | None: ...
 
 
 class DeviceFailed(Exception):

@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable
 from typing import Final
 
-from kvmctl.vmm.devices.virtio.device import Stopped
+from kvmctl.vmm.devices.virtio.device import QueueEngine, Stopped
 from kvmctl.vmm.devices.virtio.queue import Chain, QueueError, SplitQueue
 
 _PR_SET_NAME: Final = 15
@@ -53,16 +53,20 @@ class QueueWorker:
     def _main(self) -> None:
         ctypes.CDLL(None).prctl(_PR_SET_NAME, self._name.encode()[:_NAME_SIZE], 0, 0, 0)
         try:
-            while not self._stopping:
-                os.eventfd_read(self._kick_fd)
-                self._drain()
-        except Stopped:
-            self._queue.put_back()
+            self._serve()
         except QueueError as error:
             self._broken(str(error))
         except Exception as error:
             log.exception("%s: the device failed", self._name)
             self._broken(f"device failure: {error}")
+
+    def _serve(self) -> None:
+        try:
+            while not self._stopping:
+                os.eventfd_read(self._kick_fd)
+                self._drain()
+        except Stopped:
+            self._queue.put_back()
 
     def _drain(self) -> None:
         queue = self._queue
@@ -75,3 +79,48 @@ class QueueWorker:
                     self._interrupt()
             if queue.enable_notifications():
                 return
+
+
+class EngineWorker(QueueWorker):
+    """One whose plain requests are carried out by compiled code; `process` gets the others."""
+
+    def __init__(
+        self,
+        engine: QueueEngine,
+        name: str,
+        queue: SplitQueue,
+        kick_fd: int,
+        process: Callable[[Chain], int],
+        interrupt: Callable[[], None],
+        broken: Callable[[str], None],
+    ) -> None:
+        super().__init__(name, queue, kick_fd, process, interrupt, broken)
+        self.engine = engine
+
+    def start(self) -> None:
+        self.engine.begin(self._queue, self._kick_fd, self._interrupt)
+        super().start()
+
+    def stop(self) -> None:
+        self.engine.stop()
+        super().stop()
+
+    def _serve(self) -> None:
+        try:
+            while (chain := self.engine.serve()) is not None:
+                self._carry_out(chain)
+        except Stopped:
+            pass
+        finally:
+            self.engine.end()
+
+    def _carry_out(self, chain: Chain) -> None:
+        queue = self._queue
+        try:
+            written = self._process(chain)
+        except Stopped:
+            queue.keep(chain.head)
+            raise
+        queue.push(chain.head, written)
+        if queue.wants_interrupt():
+            self._interrupt()

@@ -50,7 +50,8 @@ def _attach(disk: Disk, platform: Platform, commands: DiskCommands, groups: Grou
     file = DiskFile(fd)
     group, throttle = groups.join(disk)
     settings = _settings(disk)
-    block = Block(name, file, settings, throttle=throttle, on_error=error_listener(name, platform))
+    listener = error_listener(name, platform)
+    block = Block(name, file, settings, throttle=throttle, on_error=listener, file=file)
     transport = plug(block, platform, disk.address)
     changed = transport.core.configuration_changed
     commands.add(OwnDrive(block, file, disk.source or "", not settings.flush, group, groups, changed))
@@ -67,6 +68,7 @@ def _settings(disk: Disk) -> Settings:
         writeback=disk.cache not in _WRITE_THROUGH,
         flush=disk.cache != "unsafe",
         queues=disk.driver_queues or 1,
+        asynchronous=disk.io != "threads",
         logical_block=logical,
         physical_block=max(disk.physical_block_size or SECTOR, logical),
         policy=_policy(disk),

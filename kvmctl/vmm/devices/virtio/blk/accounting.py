@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from typing import Final
 
 
 class Operation(Enum):
@@ -26,6 +28,11 @@ class _Counter:
     invalid: int = 0
 
 
+EngineCounts = tuple[list[tuple[int, int, int]], int, int]
+"""Bytes, operations and nanoseconds of reads, writes and flushes; the highest end, the last time."""
+_ENGINE_ORDER: Final = (Operation.READ, Operation.WRITE, Operation.FLUSH)
+
+
 @dataclass(slots=True)
 class Accounting:
     """Any thread may count."""
@@ -36,6 +43,11 @@ class Accounting:
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _highest: int = 0
     _last: int = 0
+    _engines: list[Callable[[], EngineCounts]] = field(default_factory=list)
+
+    def include(self, counts: Callable[[], EngineCounts]) -> None:
+        """Requests that an engine carries out count as well."""
+        self._engines.append(counts)
 
     def done(self, operation: Operation, size: int, started: int, end: int = 0) -> None:
         """`started` is time.monotonic_ns() then; `end` is the offset behind what was written."""
@@ -62,17 +74,26 @@ class Accounting:
 
     def report(self) -> dict[str, object]:
         result: dict[str, object] = {}
+        engines = [counts() for counts in self._engines]
         with self._lock:
-            for operation, counter in self._counters.items():
-                name = operation.value
-                if operation is not Operation.FLUSH:
-                    result[f"{name}_bytes"] = counter.bytes
-                    result[f"{name}_merged"] = 0
-                result[f"{name}_operations"] = counter.operations
-                result[f"{name}_total_time_ns"] = counter.nanoseconds
-                result[f"failed_{name}_operations"] = counter.failed
-                result[f"invalid_{name}_operations"] = counter.invalid
-            result["wr_highest_offset"] = self._highest
-            if self._last:
-                result["idle_time_ns"] = time.monotonic_ns() - self._last
+            counters = {operation: replace(counter) for operation, counter in self._counters.items()}
+            highest, last = self._highest, self._last
+        for counts, end, time_of_last in engines:
+            for operation, (size, operations, nanoseconds) in zip(_ENGINE_ORDER, counts, strict=True):
+                counters[operation].bytes += size
+                counters[operation].operations += operations
+                counters[operation].nanoseconds += nanoseconds
+            highest, last = max(highest, end), max(last, time_of_last)
+        for operation, counter in counters.items():
+            name = operation.value
+            if operation is not Operation.FLUSH:
+                result[f"{name}_bytes"] = counter.bytes
+                result[f"{name}_merged"] = 0
+            result[f"{name}_operations"] = counter.operations
+            result[f"{name}_total_time_ns"] = counter.nanoseconds
+            result[f"failed_{name}_operations"] = counter.failed
+            result[f"invalid_{name}_operations"] = counter.invalid
+        result["wr_highest_offset"] = highest
+        if last:
+            result["idle_time_ns"] = time.monotonic_ns() - last
         return {**result, "account_invalid": True, "account_failed": True, "timed_stats": []}

@@ -10,12 +10,14 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import Enum
+from functools import partial
 from typing import Final, Protocol
 
 from kvmctl.vmm.devices.virtio import buffers
 from kvmctl.vmm.devices.virtio.blk.accounting import Accounting, Operation
 from kvmctl.vmm.devices.virtio.device import Stopped
 from kvmctl.vmm.devices.virtio.queue import Chain, QueueError
+from kvmctl.vmm.engine.disk import DiskQueue, DiskRules
 from kvmctl.vmm.throttle import Direction, Limits, Stop, Throttle
 
 DEVICE_ID: Final = 2
@@ -74,6 +76,13 @@ class Storage(Protocol):
     def resize(self, size: int) -> None: ...
 
 
+class FastFile(Protocol):
+    """What the engine needs of a storage that is one file."""
+
+    fd: int
+    alignment: int
+
+
 class ErrorAction(Enum):
     """What a failed request of the host's becomes (BlockdevOnError, qapi/block-core.json)."""
 
@@ -105,6 +114,8 @@ class Settings:
     flush: bool = True
     """False for cache='unsafe', which never waits for the host's disk."""
     queues: int = 1
+    asynchronous: bool = True
+    """Whether requests may overlap, by io_uring; false for io='threads'."""
     logical_block: int = SECTOR
     physical_block: int = SECTOR
     policy: Policy = Policy()
@@ -140,19 +151,36 @@ class Block:
         *,
         throttle: Throttle | None = None,
         on_error: ErrorListener = _nobody,
+        file: FastFile | None = None,
     ) -> None:
-        """`on_error` hears of every failure of the host's, and stops the machine for ErrorAction.STOP."""
+        """`on_error` hears of every failure of the host's, and stops the machine for ErrorAction.STOP.
+
+        `file`: where plain requests may go past the storage.
+        """
         self.name = name
         self.settings = settings = settings or Settings()
         self.storage = storage
         self.accounting = Accounting()
-        self.throttle = throttle or Throttle(Limits())
+        self._throttle = throttle or Throttle(Limits())
         self.readonly = settings.readonly or not storage.writable
         self.writeback = settings.writeback
         """As the driver may change it."""
         self.queue_sizes: Sequence[int] = (QUEUE_SIZE,) * settings.queues
+        self._rules = rules = DiskRules()
+        rules.writable = not self.readonly
+        rules.block = settings.logical_block
+        rules.flushes = settings.flush
+        rules.looks = settings.detect_zeroes != "off"
+        self._limit = partial(setattr, rules, "limited")
+        self._throttle.watch(self._limit)
+        self._engines: list[DiskQueue] = []
+        if file is not None:
+            rules.alignment = file.alignment
+            for size in self.queue_sizes:
+                self._engines.append(DiskQueue(file.fd, rules, size, settings.asynchronous))
+                self.accounting.include(self._engines[-1].counts)
         self._on_error = on_error
-        self._sectors = storage.size // SECTOR
+        self._sectors = rules.sectors = storage.size // SECTOR
         self._features = 0
         self._stopping = threading.Event()
         self._complained = False
@@ -198,14 +226,30 @@ class Block:
         at = WRITEBACK_AT - offset
         if 0 <= at < len(data) and self._features & F_CONFIG_WCE:
             self.writeback = bool(data[at])
+            self._rules.stable = self._sync
 
     def resize(self, size: int) -> None:
         """Change the storage's size; the driver is to be told of the new configuration. Raises OSError."""
         self.storage.resize(size)
-        self._sectors = size // SECTOR
+        self._sectors = self._rules.sectors = size // SECTOR
+
+    def engine(self, queue: int) -> DiskQueue | None:
+        """What carries out a queue's plain requests."""
+        return self._engines[queue] if self._engines else None
+
+    @property
+    def throttle(self) -> Throttle:
+        return self._throttle
+
+    @throttle.setter
+    def throttle(self, throttle: Throttle) -> None:
+        self._throttle.unwatch(self._limit)
+        self._throttle = throttle
+        throttle.watch(self._limit)
 
     def start(self, features: int) -> None:
         self._features = features
+        self._rules.stable = self._sync
         self._stopping.clear()
 
     def stop(self) -> None:
