@@ -289,6 +289,7 @@ cdef class DiskQueue:
         cdef uint64_t mask
         cdef uint32_t count
         cdef uint32_t index
+        cdef bint stable = self._rules.stable and self._rules.flushes
         cdef iovec *grown
         if readable == 0 or writable == 0 or vectors[0].iov_len < HEADER or self._rules.limited:
             return False
@@ -339,10 +340,11 @@ cdef class DiskQueue:
         index = self._free
         self._free = slot.next
         self._busy += 1
-        if self._has_ring:
-            self._submit(slot, index, offset, self._rules.stable and self._rules.flushes)
+        # A write into the page cache waits for nothing that a ring's kernel threads would not wait for as well.
+        if self._has_ring and (slot.kind != T_OUT or stable or self._rules.alignment > 1):
+            self._submit(slot, index, offset, stable)
         else:
-            self._finish(index, self._carry_out(slot, offset, self._rules.stable and self._rules.flushes))
+            self._finish(index, self._carry_out(slot, offset, stable))
         return True
 
     cdef bint _only_status(self) noexcept nogil:
