@@ -40,8 +40,8 @@ def _scope(domain: Domain, live: bool, config: bool) -> int:
         )
     if config and not persistent:
         raise Failure(
-            f"{domain.name()} has no definition to change",
-            "Leave --config out: it only runs.",
+            f"{domain.name()} has no definition to change; it only runs",
+            "--live changes the running guest.",
             Status.WRONG_STATE,
         )
     if live or config:

@@ -114,8 +114,12 @@ def run(
     domain = _create(connection, what.xml(name or guest_name(kernel, taken)), detach, autodestroy)
     if detach:
         say(f"Started {domain.name()}. `kvmctl console {domain.name()}` shows it.")
-    else:
+        return
+    try:
         run_console(connection, domain, when_open=domain.resume)
+    except libvirt.libvirtError:
+        domain.destroy()  # it has no console, and waits for one with its first instruction
+        raise
 
 
 def _create(connection: Connection, xml: str, detach: bool, autodestroy: bool) -> Domain:
@@ -134,8 +138,5 @@ def _default_cmdline(initrd: Path | None, disk: bool) -> str:
 def guest_name(kernel: Path, taken: set[str]) -> str:
     """The file's name, with a number where that is taken."""
     stem = re.sub(r"[^A-Za-z0-9._-]+", "-", kernel.resolve().name.removesuffix(".elf")).strip("-.") or "guest"
-    return next(
-        name
-        for number in range(1, len(taken) + 2)
-        if (name := stem + (f"-{number}" if number > 1 else "")) not in taken
-    )
+    names = (stem if number == 1 else f"{stem}-{number}" for number in range(1, len(taken) + 2))
+    return next(name for name in names if name not in taken)
