@@ -96,10 +96,24 @@ async def _reply(reader: asyncio.StreamReader, seconds: float | None) -> dict[st
             line = await reader.readuntil(b"\n")
         except asyncio.LimitOverrunError as error:
             raise ValueError("its answer is too long") from error
-    reply = json.loads(line)
+    try:
+        reply = _speakable(json.loads(line))
+    except RecursionError as error:
+        raise ValueError("its answer is too deep") from error
     if not isinstance(reply, dict):
         raise ValueError("its answer is no object")
     return reply
+
+
+def _speakable(value: Any) -> Any:
+    """Without what no text of the protocol may have in it: zero bytes and halves of surrogate pairs."""
+    if isinstance(value, str):
+        return value.replace("\0", "\ufffd").encode("utf-8", "replace").decode()
+    if isinstance(value, list):
+        return [_speakable(item) for item in value]
+    if isinstance(value, dict):
+        return {_speakable(name): _speakable(item) for name, item in value.items()}
+    return value
 
 
 def _words(error: object) -> str:

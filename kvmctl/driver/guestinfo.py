@@ -5,8 +5,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from kvmctl.domain import Domain
+from kvmctl.driver.agentanswers import a_list, whole
 from kvmctl.driver.rpc.types.params import ParamType, TypedParam
 
+_DAY: Final = 24 * 60 * 60
 _OS_FIELDS: Final = (
     "id",
     "name",
@@ -51,7 +53,13 @@ def _users(_domain: Domain, answer: object) -> Iterator[TypedParam]:
         yield _text(f"user.{number}.name", user.get("user", ""))
         if "domain" in user:
             yield _text(f"user.{number}.domain", user["domain"])
-        yield _big(f"user.{number}.login-time", int(float(user.get("login-time", 0)) * 1000))
+        yield _big(f"user.{number}.login-time", _milliseconds(user.get("login-time")))
+
+
+def _milliseconds(seconds: object) -> int:
+    if not isinstance(seconds, int | float) or not 0 <= seconds < 2**53:
+        return 0
+    return int(seconds * 1000)
 
 
 def _os(_domain: Domain, answer: object) -> Iterator[TypedParam]:
@@ -65,7 +73,7 @@ def _timezone(_domain: Domain, answer: object) -> Iterator[TypedParam]:
     found = _object(answer)
     if "zone" in found:
         yield _text("timezone.name", found["zone"])
-    yield TypedParam.of("timezone.offset", ParamType.INT, int(found.get("offset", 0)))
+    yield TypedParam.of("timezone.offset", ParamType.INT, whole(found.get("offset", 0), _DAY, -_DAY))
 
 
 def _hostname(_domain: Domain, answer: object) -> Iterator[TypedParam]:
@@ -105,7 +113,7 @@ def filesystems_of(domain: Domain, answer: object) -> list[GuestFilesystem]:
 
 
 def _optional(value: object) -> int | None:
-    return value if isinstance(value, int) else None
+    return whole(value, 2**64 - 1) if isinstance(value, int) else None
 
 
 def _disk(domain: Domain, found: Mapping[str, Any]) -> FilesystemDisk:
@@ -148,7 +156,7 @@ def _disks(_domain: Domain, answer: object) -> Iterator[TypedParam]:
         yield _text(f"disk.{number}.name", disk.get("name", ""))
         partition = int(bool(disk.get("partition")))
         yield TypedParam.of(f"disk.{number}.partition", ParamType.BOOLEAN, partition)
-        dependencies = disk.get("dependencies") or []
+        dependencies = a_list(disk.get("dependencies") or [])
         yield _count(f"disk.{number}.dependency.count", len(dependencies))
         for index, dependency in enumerate(dependencies):
             yield _text(f"disk.{number}.dependency.{index}.name", dependency)
@@ -169,7 +177,7 @@ def _interfaces(_domain: Domain, answer: object) -> Iterator[TypedParam]:
             prefix = f"if.{number}.addr.{index}"
             yield _text(f"{prefix}.type", address.get("ip-address-type", ""))
             yield _text(f"{prefix}.addr", address.get("ip-address", ""))
-            yield _count(f"{prefix}.prefix", int(address.get("prefix", 0)))
+            yield _count(f"{prefix}.prefix", whole(address.get("prefix", 0), 128))
 
 
 Describe = Callable[[Domain, object], Iterator[TypedParam]]

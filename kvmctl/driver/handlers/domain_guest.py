@@ -1,12 +1,12 @@
 """virDomain: what the guest agent inside does and tells."""
 
 from base64 import b64encode
-from collections.abc import Mapping
-from typing import Any
 
+from kvmctl.domain import MOST_VCPUS
 from kvmctl.domain.codecs import BadValueError
 from kvmctl.domain.cpuset import CPU_SET
 from kvmctl.driver.agent import ask
+from kvmctl.driver.agentanswers import a_list, an_object, objects, whole
 from kvmctl.driver.driver import Driver
 from kvmctl.driver.errors import check_flags, failure
 from kvmctl.driver.guestinfo import GROUPS, SUPPORTED, filesystems_of
@@ -21,12 +21,13 @@ _ENCRYPTED = 1 << 0  # VIR_DOMAIN_PASSWORD_ENCRYPTED
 _APPEND_KEYS, _REMOVE_KEYS = 1 << 0, 1 << 1  # virDomainAuthorizedSSHKeysSetFlags
 _BLOCK, _DEFAULT, _NOWAIT = -2, -1, 0  # virDomainAgentResponseTimeoutValues
 _DEFAULT_SECONDS = 5.0
+_INT_MAX = 2**31 - 1
 # virNodeSuspendTarget
 _SUSPEND = ("guest-suspend-ram", "guest-suspend-disk", "guest-suspend-hybrid")
 
 
 @table.answers(Procedure.DOMAIN_AGENT_SET_RESPONSE_TIMEOUT)
-async def domain_agent_set_response_timeout(
+def domain_agent_set_response_timeout(
     driver: Driver, _connection: Connection, args: types.DomainAgentSetResponseTimeoutArgs
 ) -> types.DomainAgentSetResponseTimeoutRet:
     check_flags(args.flags, 0, "virDomainAgentSetResponseTimeout")
@@ -45,7 +46,8 @@ async def domain_get_time(
     driver: Driver, _connection: Connection, args: types.DomainGetTimeArgs
 ) -> types.DomainGetTimeRet:
     check_flags(args.flags, 0, "virDomainGetTime")
-    seconds, nanoseconds = divmod(int(await ask(driver.find(args.dom), "guest-get-time")), 1_000_000_000)
+    time = whole(await ask(driver.find(args.dom), "guest-get-time"), 2**63 - 1)
+    seconds, nanoseconds = divmod(time, 1_000_000_000)
     return types.DomainGetTimeRet(seconds=seconds, nseconds=nanoseconds)
 
 
@@ -64,7 +66,7 @@ async def domain_get_hostname(
 ) -> types.DomainGetHostnameRet:
     """From the agent alone: leases belong to the networks (VIR_DOMAIN_GET_HOSTNAME_LEASE)."""
     check_flags(args.flags, 1 << 1, "virDomainGetHostname")
-    answer = _object(await ask(driver.find(args.dom), "guest-get-host-name"))
+    answer = an_object(await ask(driver.find(args.dom), "guest-get-host-name"))
     name = str(answer.get("host-name", ""))
     if not name:
         raise failure(ErrorCode.NO_HOSTNAME, f"no hostname found for domain {args.dom.name}")
@@ -100,7 +102,7 @@ async def domain_fsfreeze(
         count = await ask(domain, "guest-fsfreeze-freeze-list", arguments)
     else:
         count = await ask(domain, "guest-fsfreeze-freeze")
-    return types.DomainFsfreezeRet(filesystems=int(count))
+    return types.DomainFsfreezeRet(filesystems=whole(count, _INT_MAX))
 
 
 @table.answers(Procedure.DOMAIN_FSTHAW)
@@ -110,7 +112,7 @@ async def domain_fsthaw(
     """The agent thaws all that are frozen, whichever are named."""
     check_flags(args.flags, 0, "virDomainFSThaw")
     count = await ask(driver.find(args.dom), "guest-fsfreeze-thaw")
-    return types.DomainFsthawRet(filesystems=int(count))
+    return types.DomainFsthawRet(filesystems=whole(count, _INT_MAX))
 
 
 @table.answers(Procedure.DOMAIN_FSTRIM)
@@ -168,12 +170,12 @@ async def domain_get_guest_vcpus(
     driver: Driver, _connection: Connection, args: types.DomainGetGuestVcpusArgs
 ) -> types.DomainGetGuestVcpusRet:
     check_flags(args.flags, 0, "virDomainGetGuestVcpus")
-    answer = await ask(driver.find(args.dom), "guest-get-vcpus")
-    vcpus = [_object(vcpu) for vcpu in answer]
+    vcpus = objects(await ask(driver.find(args.dom), "guest-get-vcpus"))
+    numbered = [(whole(vcpu.get("logical-id"), MOST_VCPUS - 1), vcpu) for vcpu in vcpus]
     masks = {
-        "vcpus": {int(vcpu["logical-id"]) for vcpu in vcpus},
-        "online": {int(vcpu["logical-id"]) for vcpu in vcpus if vcpu.get("online")},
-        "offlinable": {int(vcpu["logical-id"]) for vcpu in vcpus if vcpu.get("can-offline")},
+        "vcpus": {at for at, _ in numbered},
+        "online": {at for at, vcpu in numbered if vcpu.get("online")},
+        "offlinable": {at for at, vcpu in numbered if vcpu.get("can-offline")},
     }
     params = tuple(
         TypedParam.of(name, ParamType.STRING, CPU_SET.format(numbers)) for name, numbers in masks.items()
@@ -193,7 +195,7 @@ async def domain_set_guest_vcpus(
     except BadValueError as error:
         raise failure(ErrorCode.INVALID_ARG, f"vCPUs '{args.cpumap}': {error}") from error
     vcpus = [{"logical-id": number, "online": bool(args.state)} for number in numbers]
-    done = int(await ask(driver.find(args.dom), "guest-set-vcpus", {"vcpus": vcpus}))
+    done = whole(await ask(driver.find(args.dom), "guest-set-vcpus", {"vcpus": vcpus}), _INT_MAX)
     if done != len(vcpus):
         raise failure(ErrorCode.INTERNAL_ERROR, f"the guest agent changed {done} of {len(vcpus)} vCPUs")
 
@@ -204,7 +206,7 @@ async def domain_authorized_ssh_keys_get(
 ) -> types.DomainAuthorizedSshKeysGetRet:
     check_flags(args.flags, 0, "virDomainAuthorizedSSHKeysGet")
     answer = await ask(driver.find(args.dom), "guest-ssh-get-authorized-keys", {"username": args.user})
-    keys = tuple(str(key) for key in _object(answer).get("keys", ()))
+    keys = tuple(str(key) for key in a_list(an_object(answer).get("keys", [])))
     return types.DomainAuthorizedSshKeysGetRet(keys=keys)
 
 
@@ -231,9 +233,3 @@ async def domain_pm_suspend_for_duration(
     if args.target >= len(_SUSPEND):
         raise failure(ErrorCode.INVALID_ARG, f"Unknown suspend target: {args.target}")
     await ask(driver.find(args.dom), _SUSPEND[args.target], silent=True)
-
-
-def _object(answer: object) -> Mapping[str, Any]:
-    if not isinstance(answer, Mapping):
-        raise failure(ErrorCode.INTERNAL_ERROR, "the guest agent's answer is not what was asked for")
-    return answer

@@ -2,17 +2,19 @@
 
 from dataclasses import replace
 
-from kvmctl.domain import Domain
+from kvmctl.domain import MOST_VCPUS, Domain
 from kvmctl.domain.cpuset import CPU_SET
 from kvmctl.domain.model.cputune import EmulatorPin, VcpuPin
 from kvmctl.driver import tuning
 from kvmctl.driver.agent import ask
+from kvmctl.driver.agentanswers import objects, whole
 from kvmctl.driver.constants import AffectFlags, VcpuFlags
 from kvmctl.driver.domain import DomainObject
 from kvmctl.driver.driver import Driver
 from kvmctl.driver.errors import check_flags, failure
 from kvmctl.driver.handlers.table import Table
 from kvmctl.driver.rpc import Connection, ErrorCode, Procedure, types
+from kvmctl.driver.rpc.types.limits import CPUMAPS_MAX
 from kvmctl.driver.rpc.types.params import ParamType, TypedParam
 from kvmctl.driver.vcpus import current_vcpus, vcpu_threads
 from kvmctl.driver.vmprocess import thread_cpu
@@ -30,7 +32,7 @@ _EVENT_EMULATOR_PIN = "cputune.emulatorpin"  # VIR_DOMAIN_TUNABLE_CPU_EMULATORPI
 
 
 @table.answers(Procedure.DOMAIN_GET_MAX_VCPUS)
-async def domain_get_max_vcpus(
+def domain_get_max_vcpus(
     driver: Driver, _connection: Connection, args: types.DomainGetMaxVcpusArgs
 ) -> types.DomainGetMaxVcpusRet:
     return types.DomainGetMaxVcpusRet(num=driver.find(args.dom).definition.vcpus)
@@ -50,8 +52,8 @@ async def domain_get_vcpus_flags(
             raise failure(
                 ErrorCode.INVALID_ARG, "vcpus flags GUEST cannot be combined with CONFIG or MAXIMUM"
             )
-        answer = await ask(domain, "guest-get-vcpus")
-        return types.DomainGetVcpusFlagsRet(num=sum(bool(vcpu.get("online")) for vcpu in answer))
+        vcpus = objects(await ask(domain, "guest-get-vcpus"))
+        return types.DomainGetVcpusFlagsRet(num=sum(bool(vcpu.get("online")) for vcpu in vcpus))
     number = definition.vcpus if args.flags & VcpuFlags.MAXIMUM else current_vcpus(definition)
     return types.DomainGetVcpusFlagsRet(num=number)
 
@@ -115,7 +117,7 @@ async def _set_guest_vcpus(domain: DomainObject, count: int, flags: VcpuFlags) -
     """Have the guest use so many of its vCPUs: the first ones, and those that cannot be left out."""
     if flags & (VcpuFlags.CONFIG | VcpuFlags.MAXIMUM):
         raise failure(ErrorCode.INVALID_ARG, "setting vcpus via guest agent needs a live change")
-    vcpus = await ask(domain, "guest-get-vcpus")
+    vcpus = objects(await ask(domain, "guest-get-vcpus"))
     if count > len(vcpus):
         raise failure(
             ErrorCode.INVALID_ARG, f"requested vcpu count is greater than the count of enabled vcpus: {count}"
@@ -125,7 +127,7 @@ async def _set_guest_vcpus(domain: DomainObject, count: int, flags: VcpuFlags) -
     if count < len(fixed):
         raise failure(ErrorCode.OPERATION_FAILED, f"{len(fixed)} vCPUs of the guest cannot be taken offline")
     wanted = [
-        {"logical-id": int(vcpu["logical-id"]), "online": position < count - len(fixed)}
+        {"logical-id": whole(vcpu.get("logical-id"), MOST_VCPUS - 1), "online": position < count - len(fixed)}
         for position, vcpu in enumerate(others)
     ]
     if wanted:
@@ -133,6 +135,12 @@ async def _set_guest_vcpus(domain: DomainObject, count: int, flags: VcpuFlags) -
 
 
 # The threads
+
+
+def _check_room(maps: int, length: int) -> None:
+    """What a client makes room for is what we would have to fill: no more than a message takes."""
+    if maps * length > CPUMAPS_MAX:
+        raise failure(ErrorCode.INTERNAL_ERROR, f"{maps} CPU maps of {length} bytes are asked for: too many")
 
 
 def encode_map(cpus: frozenset[int], length: int) -> bytes:
@@ -159,6 +167,7 @@ async def domain_get_vcpus(
     domain = driver.find(args.dom)
     if domain.run is None:
         raise failure(ErrorCode.OPERATION_INVALID, "cannot retrieve vcpu information for inactive domain")
+    _check_room(args.maxinfo, args.maplen)
     run = domain.run
     info, maps = [], b""
     for number, thread in list((await vcpu_threads(domain)).items())[: max(args.maxinfo, 0)]:
@@ -177,12 +186,13 @@ def _pin_of(definition: Domain, vcpu: int) -> frozenset[int]:
 
 
 @table.answers(Procedure.DOMAIN_GET_VCPU_PIN_INFO)
-async def domain_get_vcpu_pin_info(
+def domain_get_vcpu_pin_info(
     driver: Driver, _connection: Connection, args: types.DomainGetVcpuPinInfoArgs
 ) -> types.DomainGetVcpuPinInfoRet:
     check_flags(args.flags, _AFFECT, "virDomainGetVcpuPinInfo")
     definition = driver.find(args.dom).queried(args.flags)
     count = min(definition.vcpus, max(args.ncpumaps, 0))
+    _check_room(count, args.maplen)
     maps = b"".join(encode_map(_pin_of(definition, vcpu), args.maplen) for vcpu in range(count))
     return types.DomainGetVcpuPinInfoRet(cpumaps=maps, num=count)
 
@@ -226,11 +236,12 @@ async def _pin_vcpu(driver: Driver, domain: DomainObject, vcpu: int, data: bytes
 
 
 @table.answers(Procedure.DOMAIN_GET_EMULATOR_PIN_INFO)
-async def domain_get_emulator_pin_info(
+def domain_get_emulator_pin_info(
     driver: Driver, _connection: Connection, args: types.DomainGetEmulatorPinInfoArgs
 ) -> types.DomainGetEmulatorPinInfoRet:
     check_flags(args.flags, _AFFECT, "virDomainGetEmulatorPinInfo")
     definition = driver.find(args.dom).queried(args.flags)
+    _check_room(1, args.maplen)
     pin = definition.cputune.emulatorpin
     cpus = pin.cpuset if pin is not None else definition.vcpu_cpuset or frozenset(cpu.online())
     return types.DomainGetEmulatorPinInfoRet(cpumaps=encode_map(cpus, args.maplen), ret=1)
@@ -261,7 +272,7 @@ def _pin_param(name: str, cpus: frozenset[int]) -> TypedParam:
 
 
 @table.answers(Procedure.DOMAIN_GET_IOTHREAD_INFO)
-async def domain_get_iothread_info(
+def domain_get_iothread_info(
     driver: Driver, _connection: Connection, args: types.DomainGetIothreadInfoArgs
 ) -> types.DomainGetIothreadInfoRet:
     """Devices have threads of their own; there are no numbered ones."""
