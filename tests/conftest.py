@@ -17,7 +17,10 @@ from pathlib import Path
 import pytest
 
 from kvmctl.host import kvm
+from tests.budget import load_profile
 from tests.guests.linux.fixture import linux_guest as linux_guest
+
+load_profile()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -66,7 +69,15 @@ class SessionDaemon:
     def start(self, *options: str, wait: bool = True) -> subprocess.Popen[bytes]:
         with self.output.open("ab") as output:
             self.process = subprocess.Popen(
-                [*self.prefix, sys.executable, "-m", "kvmctl.driver.main", "--session", "--verbose", *options],
+                [
+                    *self.prefix,
+                    sys.executable,
+                    "-m",
+                    "kvmctl.driver.main",
+                    "--session",
+                    "--verbose",
+                    *options,
+                ],
                 env=self.environment,
                 stdin=subprocess.DEVNULL,
                 stdout=output,

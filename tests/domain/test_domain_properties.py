@@ -2,13 +2,14 @@
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from lxml import etree
 
 import kvmctl.domain
 from kvmctl.domain import Domain, DomainError
 from kvmctl.domain.schema import schema_file
+from tests.budget import examples
 from tests.domain.documents import FULL
 from tests.domain.rng_documents import Schema
 from tests.domain.strategies import changed_documents, domains
@@ -51,7 +52,7 @@ def test_any_spliced_text_is_a_domain_or_a_domain_error(start: int, length: int,
 
 
 @given(changed_documents())
-@settings(max_examples=300)
+@examples(300)
 def test_any_changed_document_is_a_domain_or_a_domain_error(text: str) -> None:
     _parse(text)
 

@@ -6,7 +6,7 @@ from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import kvmctl.network
@@ -29,6 +29,7 @@ from kvmctl.network.model import (
     PortRange,
     Route,
 )
+from tests.budget import examples
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -244,13 +245,13 @@ def _networks(draw: st.DrawFn) -> Network:
     )
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(_networks())
 def test_any_network_survives_a_round_trip(network: Network) -> None:
     assert kvmctl.network.parse(kvmctl.network.format(network)) == network
 
 
-@settings(max_examples=200, deadline=None)
+@examples(200)
 @given(st.text(max_size=300) | st.binary(max_size=300))
 def test_any_text_is_a_network_or_an_error(text: str | bytes) -> None:
     with pytest.raises(DomainError):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kvmctl.vmm.bus.io import AddressSpace, BusError, IoBus
@@ -17,6 +17,7 @@ from kvmctl.vmm.devices.platform import PowerRequest, Receiver
 from kvmctl.vmm.devices.pm import PowerManagement
 from kvmctl.vmm.devices.resetport import ControlPortA, ResetControl
 from kvmctl.vmm.devices.rtc import Rtc
+from tests.budget import examples
 
 
 class Host:
@@ -322,7 +323,7 @@ class TestRtc:
         assert bench.read(0x5F) == 2
         assert bench.read(0x0D) == 0x80
 
-    @settings(max_examples=200)
+    @examples(200)
     @given(
         st.lists(
             st.tuples(st.sampled_from("rwt"), st.integers(0, 255), st.integers(0, 255)),

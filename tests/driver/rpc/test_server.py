@@ -10,13 +10,14 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kvmctl.driver.rpc import Connection, ErrorCode, ErrorDomain, Limits, Procedure, Server, VirError, types
 from kvmctl.driver.rpc.keepalive import PING, PONG, KeepaliveSettings
 from kvmctl.driver.rpc.message import KEEPALIVE_PING, KEEPALIVE_PROGRAM, MessageType, Status
 from kvmctl.driver.rpc.xdr import encode
+from tests.budget import examples
 
 from .client import Client, RemoteError
 from .fakes import DEMO, HANDLERS, answers
@@ -293,7 +294,7 @@ def test_every_procedure_survives_noise() -> None:
     run(test)
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(data=st.binary(max_size=300), framed=st.booleans())
 def test_noise_on_the_socket_hurts_only_its_sender(data: bytes, framed: bool) -> None:
     async def test() -> None:

@@ -27,6 +27,7 @@ from kvmctl.driver.rpc.xdr import (
     encode,
     struct,
 )
+from tests.budget import examples
 
 from .strategies import values
 
@@ -75,7 +76,7 @@ def test_damaged_bytes_are_refused_or_mean_something_else(kind: type[Any], data:
     assert encode(value) == damaged
 
 
-@settings(max_examples=300, deadline=None)
+@examples(300)
 @given(kind=st.sampled_from(EVERY_TYPE), noise=st.binary(max_size=200))
 def test_noise(kind: type[Any], noise: bytes) -> None:
     with contextlib.suppress(XdrError):

@@ -10,10 +10,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kvmctl.vmm.boot.acpi import aml, resources, tables
+from tests.budget import examples
 
 IASL = shutil.which("iasl")
 
@@ -181,7 +182,7 @@ def blocks(draw: st.DrawFn) -> bytes:
 
 
 @pytest.mark.skipif(IASL is None, reason="iasl is not installed (apt-get install acpica-tools)")
-@settings(max_examples=15, deadline=None)
+@examples(15)
 @given(blocks())
 def test_iasl_reads_what_is_encoded(block: bytes) -> None:
     assert IASL is not None

@@ -7,11 +7,12 @@ import struct
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kvmctl.vmm.devices.virtio import mmio
 from kvmctl.vmm.devices.virtio.device import F_VERSION_1
+from tests.budget import examples
 from tests.vmm.virtio.bench import AVAILABLE, DATA, GSI, MEMORY, NEEDS_RESET, QUEUES, USED
 from tests.vmm.virtio.bench import MmioBench as Bench
 
@@ -151,7 +152,7 @@ ACCESSES = st.lists(
 
 
 @given(ACCESSES, st.booleans())
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_any_accesses_leave_a_device_that_a_reset_repairs(
     accesses: list[tuple[int, int, int]], live: bool
 ) -> None:

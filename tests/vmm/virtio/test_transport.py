@@ -7,12 +7,13 @@ import struct
 from collections.abc import Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kvmctl.vmm.bus.pci import COMMAND, COMMAND_MEMORY
 from kvmctl.vmm.devices.virtio import pci
 from kvmctl.vmm.devices.virtio.device import F_VERSION_1
+from tests.budget import examples
 from tests.vmm.virtio.bench import AVAILABLE, DATA, MEMORY, NEEDS_RESET, ON, QUEUES
 from tests.vmm.virtio.bench import PciBench as Bench
 
@@ -138,7 +139,7 @@ ACCESSES = st.lists(
 
 
 @given(ACCESSES, st.booleans())
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_any_accesses_leave_a_device_that_a_reset_repairs(
     accesses: list[tuple[str, int, int, int]], live: bool
 ) -> None:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kvmctl.vmm.devices.virtio.device import F_EVENT_IDX, F_VERSION_1, DeviceFailed, Ring
@@ -20,6 +20,7 @@ from kvmctl.vmm.devices.virtio.vhost import user
 from kvmctl.vmm.devices.virtio.vhost.device import VhostUserDevice
 from kvmctl.vmm.devices.virtio.vhost.user import BackendRequest, Connection, Request
 from kvmctl.vmm.memory import GuestMemory
+from tests.budget import examples
 
 MEMORY = 0x10000
 CONFIG = bytes(range(32))
@@ -259,7 +260,7 @@ def test_a_ring_outside_of_memory(backend: Backend, memory: GuestMemory) -> None
 
 
 @given(st.binary(max_size=200))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_any_bytes_are_a_message_or_an_error(data: bytes) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:

@@ -10,7 +10,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kvmctl.vmm.devices.virtio import vsock
@@ -28,6 +28,7 @@ from kvmctl.vmm.devices.virtio.vsockpacket import (
     Packet,
     decode,
 )
+from tests.budget import examples
 
 CID = 5
 GUEST_PORT = 1024
@@ -361,7 +362,7 @@ PACKETS = st.lists(
 
 
 @given(PACKETS)
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_any_packets(
     tmp_path_factory: pytest.TempPathFactory, packets: list[tuple[int, int, int, bytes, int, int, int]]
 ) -> None:

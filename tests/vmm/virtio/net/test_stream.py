@@ -10,11 +10,12 @@ from collections.abc import Iterator
 from contextlib import suppress
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from kvmctl.vmm.devices.virtio.net import header
 from kvmctl.vmm.devices.virtio.net.link import StreamLink
+from tests.budget import examples
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def _receive(link: StreamLink) -> bytes:
     return bytes(room[header.SIZE : size])
 
 
-@settings(max_examples=50, deadline=None)
+@examples(50)
 @given(st.lists(st.binary(min_size=1, max_size=200), min_size=1, max_size=6), st.integers(1, 300))
 def test_frames_in_pieces(frames: list[bytes], piece: int) -> None:
     ours, theirs = socket.socketpair()
