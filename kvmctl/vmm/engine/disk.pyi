@@ -10,6 +10,7 @@ class DiskRules:
     stable: bool
     flushes: bool
     limited: bool
+    sync_error: int
     looks: bool
 
 class DiskQueue:

@@ -105,6 +105,8 @@ cdef class DiskRules:
     cdef public bint flushes
     cdef public bint limited
     """Whether requests wait for the disk's limits."""
+    cdef public int sync_error
+    """The errno of a flush that failed: later ones are not begun."""
     cdef public bint looks
     """Whether writes are looked through for zeroes."""
 
@@ -329,7 +331,7 @@ cdef class DiskQueue:
                 return False
             slot.kind = header.kind
             slot.end = offset + slot.length
-        elif header.kind == T_FLUSH and self._rules.flushes and self._rules.writable:
+        elif header.kind == T_FLUSH and self._rules.flushes and self._rules.writable and not self._rules.sync_error:
             slot.kind = 2
         else:
             return False
@@ -399,6 +401,8 @@ cdef class DiskQueue:
         self._free = index
         self._busy -= 1
         if result < 0 or <uint64_t>result != slot.length:
+            if slot.kind == 2:
+                self._rules.sync_error = -result
             self._failed[self._failed_count] = slot.head
             self._failed_count += 1
             return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import struct
 import threading
 import time
@@ -81,6 +82,8 @@ class FastFile(Protocol):
 
     fd: int
     alignment: int
+    direct: bool
+    """Whether nothing of it is in the host's page cache."""
 
 
 class ErrorAction(Enum):
@@ -173,6 +176,7 @@ class Block:
         rules.looks = settings.detect_zeroes != "off"
         self._limit = partial(setattr, rules, "limited")
         self._throttle.watch(self._limit)
+        self._cached = file is None or not file.direct
         self._engines: list[DiskQueue] = []
         if file is not None:
             rules.alignment = file.alignment
@@ -359,8 +363,19 @@ class Block:
             self._make_stable()
 
     def _make_stable(self) -> None:
-        if self.settings.flush:
-            self.storage.flush()
+        """What the host could not write it forgets (fsync(2), NOTES): a later success would not be true."""
+        if not self.settings.flush:
+            return
+        if not self._rules.sync_error:
+            try:
+                self.storage.flush()
+            except OSError as error:
+                self._rules.sync_error = error.errno or errno.EIO
+        number = self._rules.sync_error
+        if number:
+            if not self._cached:
+                self._rules.sync_error = 0
+            raise OSError(number, os.strerror(number))
 
     def _get_id(self, _sector: int, data_in: list[memoryview], _out: list[memoryview]) -> None:
         if buffers.total(data_in) < ID_SIZE:
