@@ -33,7 +33,7 @@ def _version_number(text: str) -> int:
 
 
 @table.answers(Procedure.CONNECT_OPEN)
-async def connect_open(driver: Driver, connection: Connection, args: types.ConnectOpenArgs) -> None:
+def connect_open(driver: Driver, connection: Connection, args: types.ConnectOpenArgs) -> None:
     """Only the read-only flag is for the daemon; clients send what concerns their own side along."""
     if connection.opened:
         raise failure(ErrorCode.INTERNAL_ERROR, "connection already open")
@@ -65,48 +65,42 @@ async def connect_supports_feature(
 
 
 @table.answers(Procedure.CONNECT_GET_TYPE)
-async def connect_get_type(_driver: Driver, _connection: Connection, _args: None) -> types.ConnectGetTypeRet:
+def connect_get_type(_driver: Driver, _connection: Connection, _args: None) -> types.ConnectGetTypeRet:
     return types.ConnectGetTypeRet(type=DRIVER.upper())
 
 
 @table.answers(Procedure.CONNECT_GET_VERSION)
-async def connect_get_version(
-    _driver: Driver, _connection: Connection, _args: None
-) -> types.ConnectGetVersionRet:
+def connect_get_version(_driver: Driver, _connection: Connection, _args: None) -> types.ConnectGetVersionRet:
     return types.ConnectGetVersionRet(hv_ver=_version_number(__version__))
 
 
 @table.answers(Procedure.CONNECT_GET_LIB_VERSION)
-async def connect_get_lib_version(
+def connect_get_lib_version(
     _driver: Driver, _connection: Connection, _args: None
 ) -> types.ConnectGetLibVersionRet:
     return types.ConnectGetLibVersionRet(lib_ver=_LIBVIRT_VERSION)
 
 
 @table.answers(Procedure.CONNECT_GET_HOSTNAME)
-async def connect_get_hostname(
+def connect_get_hostname(
     _driver: Driver, _connection: Connection, _args: None
 ) -> types.ConnectGetHostnameRet:
     return types.ConnectGetHostnameRet(hostname=socket.gethostname())
 
 
 @table.answers(Procedure.CONNECT_GET_URI)
-async def connect_get_uri(driver: Driver, _connection: Connection, _args: None) -> types.ConnectGetUriRet:
+def connect_get_uri(driver: Driver, _connection: Connection, _args: None) -> types.ConnectGetUriRet:
     return types.ConnectGetUriRet(uri=driver.uri)
 
 
 @table.answers(Procedure.CONNECT_IS_SECURE)
-async def connect_is_secure(
-    _driver: Driver, _connection: Connection, _args: None
-) -> types.ConnectIsSecureRet:
+def connect_is_secure(_driver: Driver, _connection: Connection, _args: None) -> types.ConnectIsSecureRet:
     """A Unix socket: nobody listens in."""
     return types.ConnectIsSecureRet(secure=1)
 
 
 @table.answers(Procedure.CONNECT_SET_IDENTITY)
-async def connect_set_identity(
-    _driver: Driver, connection: Connection, args: types.ConnectSetIdentityArgs
-) -> None:
+def connect_set_identity(_driver: Driver, connection: Connection, args: types.ConnectSetIdentityArgs) -> None:
     """A proxy daemon names the user behind it; only a peer that could be anybody may."""
     check_flags(args.flags, 0, "virConnectSetIdentity")
     if connection.credentials.uid != 0:
@@ -115,7 +109,7 @@ async def connect_set_identity(
 
 
 @table.answers(Procedure.CONNECT_GET_MAX_VCPUS)
-async def connect_get_max_vcpus(
+def connect_get_max_vcpus(
     _driver: Driver, _connection: Connection, args: types.ConnectGetMaxVcpusArgs
 ) -> types.ConnectGetMaxVcpusRet:
     if args.type not in (None, "", "kvm", DRIVER.upper(), DRIVER):
@@ -124,7 +118,7 @@ async def connect_get_max_vcpus(
 
 
 @table.answers(Procedure.CONNECT_GET_SYSINFO)
-async def connect_get_sysinfo(
+def connect_get_sysinfo(
     _driver: Driver, _connection: Connection, args: types.ConnectGetSysinfoArgs
 ) -> types.ConnectGetSysinfoRet:
     check_flags(args.flags, 0, "virConnectGetSysinfo")
@@ -135,14 +129,14 @@ async def connect_get_sysinfo(
 
 
 @table.answers(Procedure.CONNECT_GET_CAPABILITIES)
-async def connect_get_capabilities(
+def connect_get_capabilities(
     _driver: Driver, _connection: Connection, _args: None
 ) -> types.ConnectGetCapabilitiesRet:
     return types.ConnectGetCapabilitiesRet(capabilities=capabilities.capabilities_xml())
 
 
 @table.answers(Procedure.CONNECT_GET_DOMAIN_CAPABILITIES)
-async def connect_get_domain_capabilities(
+def connect_get_domain_capabilities(
     _driver: Driver, _connection: Connection, args: types.ConnectGetDomainCapabilitiesArgs
 ) -> types.ConnectGetDomainCapabilitiesRet:
     check_flags(args.flags, 0, "virConnectGetDomainCapabilities")

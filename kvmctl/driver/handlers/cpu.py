@@ -22,7 +22,7 @@ _EXPAND_FEATURES, _MIGRATABLE = 1 << 0, 1 << 1  # virConnectBaselineCPUFlags
 
 
 @table.answers(Procedure.CONNECT_GET_CPU_MODEL_NAMES)
-async def connect_get_cpu_model_names(
+def connect_get_cpu_model_names(
     _driver: Driver, _connection: Connection, args: types.ConnectGetCpuModelNamesArgs
 ) -> types.ConnectGetCpuModelNamesRet:
     check_flags(args.flags, 0, "virConnectGetCPUModelNames")
@@ -71,14 +71,14 @@ def _compare(xml: str, flags: int, function: str) -> int:
 
 
 @table.answers(Procedure.CONNECT_COMPARE_CPU)
-async def connect_compare_cpu(
+def connect_compare_cpu(
     _driver: Driver, _connection: Connection, args: types.ConnectCompareCpuArgs
 ) -> types.ConnectCompareCpuRet:
     return types.ConnectCompareCpuRet(result=_compare(args.xml, args.flags, "virConnectCompareCPU"))
 
 
 @table.answers(Procedure.CONNECT_COMPARE_HYPERVISOR_CPU)
-async def connect_compare_hypervisor_cpu(
+def connect_compare_hypervisor_cpu(
     _driver: Driver, _connection: Connection, args: types.ConnectCompareHypervisorCpuArgs
 ) -> types.ConnectCompareHypervisorCpuRet:
     result = _compare(args.xml_cpu, args.flags, "virConnectCompareHypervisorCPU")
@@ -113,7 +113,7 @@ def _cpu_xml(model: Model, features: frozenset[str], *, expand: bool) -> str:
 
 
 @table.answers(Procedure.CONNECT_BASELINE_CPU)
-async def connect_baseline_cpu(
+def connect_baseline_cpu(
     _driver: Driver, _connection: Connection, args: types.ConnectBaselineCpuArgs
 ) -> types.ConnectBaselineCpuRet:
     text = _baseline(args.xml_cpus, args.flags, "virConnectBaselineCPU", None)
@@ -121,7 +121,7 @@ async def connect_baseline_cpu(
 
 
 @table.answers(Procedure.CONNECT_BASELINE_HYPERVISOR_CPU)
-async def connect_baseline_hypervisor_cpu(
+def connect_baseline_hypervisor_cpu(
     _driver: Driver, _connection: Connection, args: types.ConnectBaselineHypervisorCpuArgs
 ) -> types.ConnectBaselineHypervisorCpuRet:
     """Of what guests can have here."""

@@ -29,7 +29,7 @@ def _memory(domain: DomainObject) -> tuple[int, int]:
 
 
 @table.answers(Procedure.DOMAIN_GET_INFO)
-async def domain_get_info(
+def domain_get_info(
     driver: Driver, _connection: Connection, args: types.DomainGetInfoArgs
 ) -> types.DomainGetInfoRet:
     domain = driver.find(args.dom)
@@ -44,7 +44,7 @@ async def domain_get_info(
 
 
 @table.answers(Procedure.DOMAIN_GET_STATE)
-async def domain_get_state(
+def domain_get_state(
     driver: Driver, _connection: Connection, args: types.DomainGetStateArgs
 ) -> types.DomainGetStateRet:
     check_flags(args.flags, 0, "virDomainGetState")
@@ -53,7 +53,7 @@ async def domain_get_state(
 
 
 @table.answers(Procedure.DOMAIN_GET_CONTROL_INFO)
-async def domain_get_control_info(
+def domain_get_control_info(
     driver: Driver, _connection: Connection, args: types.DomainGetControlInfoArgs
 ) -> types.DomainGetControlInfoRet:
     check_flags(args.flags, 0, "virDomainGetControlInfo")
@@ -64,14 +64,14 @@ async def domain_get_control_info(
 
 
 @table.answers(Procedure.DOMAIN_GET_OS_TYPE)
-async def domain_get_os_type(
+def domain_get_os_type(
     driver: Driver, _connection: Connection, args: types.DomainGetOsTypeArgs
 ) -> types.DomainGetOsTypeRet:
     return types.DomainGetOsTypeRet(type=driver.find(args.dom).definition.os.type)
 
 
 @table.answers(Procedure.DOMAIN_GET_XML_DESC)
-async def domain_get_xml_desc(
+def domain_get_xml_desc(
     driver: Driver, connection: Connection, args: types.DomainGetXmlDescArgs
 ) -> types.DomainGetXmlDescRet:
     supported = XmlFlags.SECURE | XmlFlags.INACTIVE | XmlFlags.UPDATE_CPU | XmlFlags.MIGRATABLE
@@ -98,21 +98,21 @@ def _with_named_cpu(definition: Domain) -> Domain:
 
 
 @table.answers(Procedure.DOMAIN_IS_ACTIVE)
-async def domain_is_active(
+def domain_is_active(
     driver: Driver, _connection: Connection, args: types.DomainIsActiveArgs
 ) -> types.DomainIsActiveRet:
     return types.DomainIsActiveRet(active=int(driver.find(args.dom).active))
 
 
 @table.answers(Procedure.DOMAIN_IS_PERSISTENT)
-async def domain_is_persistent(
+def domain_is_persistent(
     driver: Driver, _connection: Connection, args: types.DomainIsPersistentArgs
 ) -> types.DomainIsPersistentRet:
     return types.DomainIsPersistentRet(persistent=int(driver.find(args.dom).persistent))
 
 
 @table.answers(Procedure.DOMAIN_IS_UPDATED)
-async def domain_is_updated(
+def domain_is_updated(
     driver: Driver, _connection: Connection, args: types.DomainIsUpdatedArgs
 ) -> types.DomainIsUpdatedRet:
     """Whether a running persistent domain was started from another definition than it has now."""
@@ -121,7 +121,7 @@ async def domain_is_updated(
 
 
 @table.answers(Procedure.DOMAIN_HAS_MANAGED_SAVE_IMAGE)
-async def domain_has_managed_save_image(
+def domain_has_managed_save_image(
     driver: Driver, _connection: Connection, args: types.DomainHasManagedSaveImageArgs
 ) -> types.DomainHasManagedSaveImageRet:
     check_flags(args.flags, 0, "virDomainHasManagedSaveImage")
@@ -130,7 +130,7 @@ async def domain_has_managed_save_image(
 
 
 @table.answers(Procedure.DOMAIN_GET_MESSAGES)
-async def domain_get_messages(
+def domain_get_messages(
     driver: Driver, _connection: Connection, args: types.DomainGetMessagesArgs
 ) -> types.DomainGetMessagesRet:
     """Nothing deprecated, nothing tainted: this driver runs only what it knows."""
@@ -139,7 +139,7 @@ async def domain_get_messages(
 
 
 @table.answers(Procedure.DOMAIN_GET_SECURITY_LABEL)
-async def domain_get_security_label(
+def domain_get_security_label(
     driver: Driver, _connection: Connection, args: types.DomainGetSecurityLabelArgs
 ) -> types.DomainGetSecurityLabelRet:
     driver.find(args.dom)
@@ -147,7 +147,7 @@ async def domain_get_security_label(
 
 
 @table.answers(Procedure.DOMAIN_GET_SECURITY_LABEL_LIST)
-async def domain_get_security_label_list(
+def domain_get_security_label_list(
     driver: Driver, _connection: Connection, args: types.DomainGetSecurityLabelListArgs
 ) -> types.DomainGetSecurityLabelListRet:
     driver.find(args.dom)
@@ -155,7 +155,7 @@ async def domain_get_security_label_list(
 
 
 @table.answers(Procedure.DOMAIN_GET_PERF_EVENTS)
-async def domain_get_perf_events(
+def domain_get_perf_events(
     driver: Driver, _connection: Connection, args: types.DomainGetPerfEventsArgs
 ) -> types.DomainGetPerfEventsRet:
     """None can be counted, so none is."""

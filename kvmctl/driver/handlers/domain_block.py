@@ -61,7 +61,7 @@ async def domain_block_stats_flags(
 
 
 @table.answers(Procedure.DOMAIN_GET_BLOCK_INFO)
-async def domain_get_block_info(
+def domain_get_block_info(
     driver: Driver, _connection: Connection, args: types.DomainGetBlockInfoArgs
 ) -> types.DomainGetBlockInfoRet:
     check_flags(args.flags, 0, "virDomainGetBlockInfo")
@@ -98,7 +98,7 @@ async def domain_block_resize(
 
 
 @table.answers(Procedure.DOMAIN_GET_DISK_ERRORS)
-async def domain_get_disk_errors(
+def domain_get_disk_errors(
     driver: Driver, _connection: Connection, args: types.DomainGetDiskErrorsArgs
 ) -> types.DomainGetDiskErrorsRet:
     """With no room asked for: how many disks there are."""
@@ -144,7 +144,7 @@ _QMP_SCOPES = {"total": "", "read": "_rd", "write": "_wr"}
 
 
 @table.answers(Procedure.DOMAIN_GET_BLOCK_IO_TUNE)
-async def domain_get_block_io_tune(
+def domain_get_block_io_tune(
     driver: Driver, _connection: Connection, args: types.DomainGetBlockIoTuneArgs
 ) -> types.DomainGetBlockIoTuneRet:
     check_flags(args.flags, _AFFECT | TYPED_STRING_OKAY, "virDomainGetBlockIoTune")

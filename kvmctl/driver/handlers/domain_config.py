@@ -59,7 +59,7 @@ async def domain_undefine_flags(
 
 
 @table.answers(Procedure.DOMAIN_GET_AUTOSTART)
-async def domain_get_autostart(
+def domain_get_autostart(
     driver: Driver, _connection: Connection, args: types.DomainGetAutostartArgs
 ) -> types.DomainGetAutostartRet:
     return types.DomainGetAutostartRet(autostart=int(driver.find(args.dom).autostart))

@@ -13,7 +13,7 @@ _POSTCOPY = 1 << 0  # VIR_DOMAIN_ABORT_JOB_POSTCOPY
 
 
 @table.answers(Procedure.DOMAIN_GET_JOB_INFO)
-async def domain_get_job_info(
+def domain_get_job_info(
     driver: Driver, _connection: Connection, args: types.DomainGetJobInfoArgs
 ) -> types.DomainGetJobInfoRet:
     driver.find(args.dom).require_run()
@@ -34,7 +34,7 @@ async def domain_get_job_info(
 
 
 @table.answers(Procedure.DOMAIN_GET_JOB_STATS)
-async def domain_get_job_stats(
+def domain_get_job_stats(
     driver: Driver, _connection: Connection, args: types.DomainGetJobStatsArgs
 ) -> types.DomainGetJobStatsRet:
     check_flags(args.flags, _COMPLETED | _KEEP, "virDomainGetJobStats")

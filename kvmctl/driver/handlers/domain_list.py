@@ -18,21 +18,21 @@ ALL_FILTERS = reduce(or_, ListFlags)
 
 
 @table.answers(Procedure.DOMAIN_LOOKUP_BY_ID)
-async def domain_lookup_by_id(
+def domain_lookup_by_id(
     driver: Driver, _connection: Connection, args: types.DomainLookupByIdArgs
 ) -> types.DomainLookupByIdRet:
     return types.DomainLookupByIdRet(dom=wire_domain(driver.inventory.by_id(args.id)))
 
 
 @table.answers(Procedure.DOMAIN_LOOKUP_BY_UUID)
-async def domain_lookup_by_uuid(
+def domain_lookup_by_uuid(
     driver: Driver, _connection: Connection, args: types.DomainLookupByUuidArgs
 ) -> types.DomainLookupByUuidRet:
     return types.DomainLookupByUuidRet(dom=wire_domain(driver.inventory.by_uuid(UUID(bytes=args.uuid))))
 
 
 @table.answers(Procedure.DOMAIN_LOOKUP_BY_NAME)
-async def domain_lookup_by_name(
+def domain_lookup_by_name(
     driver: Driver, _connection: Connection, args: types.DomainLookupByNameArgs
 ) -> types.DomainLookupByNameRet:
     return types.DomainLookupByNameRet(dom=wire_domain(driver.inventory.by_name(args.name)))
@@ -69,7 +69,7 @@ def matches(domain: DomainObject, flags: ListFlags) -> bool:
 
 
 @table.answers(Procedure.CONNECT_LIST_ALL_DOMAINS)
-async def connect_list_all_domains(
+def connect_list_all_domains(
     driver: Driver, _connection: Connection, args: types.ConnectListAllDomainsArgs
 ) -> types.ConnectListAllDomainsRet:
     check_flags(args.flags, ALL_FILTERS, "virConnectListAllDomains")
@@ -80,14 +80,14 @@ async def connect_list_all_domains(
 
 
 @table.answers(Procedure.CONNECT_NUM_OF_DOMAINS)
-async def connect_num_of_domains(
+def connect_num_of_domains(
     driver: Driver, _connection: Connection, _args: None
 ) -> types.ConnectNumOfDomainsRet:
     return types.ConnectNumOfDomainsRet(num=driver.inventory.active_count)
 
 
 @table.answers(Procedure.CONNECT_LIST_DOMAINS)
-async def connect_list_domains(
+def connect_list_domains(
     driver: Driver, _connection: Connection, args: types.ConnectListDomainsArgs
 ) -> types.ConnectListDomainsRet:
     ids = sorted(domain.id for domain in driver.inventory if domain.active)
@@ -95,14 +95,14 @@ async def connect_list_domains(
 
 
 @table.answers(Procedure.CONNECT_NUM_OF_DEFINED_DOMAINS)
-async def connect_num_of_defined_domains(
+def connect_num_of_defined_domains(
     driver: Driver, _connection: Connection, _args: None
 ) -> types.ConnectNumOfDefinedDomainsRet:
     return types.ConnectNumOfDefinedDomainsRet(num=sum(not domain.active for domain in driver.inventory))
 
 
 @table.answers(Procedure.CONNECT_LIST_DEFINED_DOMAINS)
-async def connect_list_defined_domains(
+def connect_list_defined_domains(
     driver: Driver, _connection: Connection, args: types.ConnectListDefinedDomainsArgs
 ) -> types.ConnectListDefinedDomainsRet:
     names = [domain.name for domain in driver.inventory if not domain.active]

@@ -22,7 +22,7 @@ _PARAM_UNLIMITED = 9007199254740991  # VIR_DOMAIN_MEMORY_PARAM_UNLIMITED, KiB
 
 
 @table.answers(Procedure.DOMAIN_GET_MAX_MEMORY)
-async def domain_get_max_memory(
+def domain_get_max_memory(
     driver: Driver, _connection: Connection, args: types.DomainGetMaxMemoryArgs
 ) -> types.DomainGetMaxMemoryRet:
     return types.DomainGetMaxMemoryRet(memory=driver.find(args.dom).definition.memory // _KIB)

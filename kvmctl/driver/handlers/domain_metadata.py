@@ -19,7 +19,7 @@ _FLAGS = AffectFlags.LIVE | AffectFlags.CONFIG
 
 
 @table.answers(Procedure.DOMAIN_GET_METADATA)
-async def domain_get_metadata(
+def domain_get_metadata(
     driver: Driver, _connection: Connection, args: types.DomainGetMetadataArgs
 ) -> types.DomainGetMetadataRet:
     check_flags(args.flags, _FLAGS, "virDomainGetMetadata")

@@ -23,7 +23,7 @@ _BANDWIDTH = tuple(
 
 
 @table.answers(Procedure.DOMAIN_INTERFACE_STATS)
-async def domain_interface_stats(
+def domain_interface_stats(
     driver: Driver, _connection: Connection, args: types.DomainInterfaceStatsArgs
 ) -> types.DomainInterfaceStatsRet:
     domain = driver.find(args.dom)
@@ -48,7 +48,7 @@ async def domain_interface_stats(
 
 
 @table.answers(Procedure.DOMAIN_GET_INTERFACE_PARAMETERS)
-async def domain_get_interface_parameters(
+def domain_get_interface_parameters(
     driver: Driver, _connection: Connection, args: types.DomainGetInterfaceParametersArgs
 ) -> types.DomainGetInterfaceParametersRet:
     """No card has a <bandwidth>: 0 stands for no limit."""

@@ -37,7 +37,7 @@ _QUOTAS = range(1000, 18446744073709552)
 
 
 @table.answers(Procedure.DOMAIN_GET_SCHEDULER_TYPE)
-async def domain_get_scheduler_type(
+def domain_get_scheduler_type(
     driver: Driver, _connection: Connection, args: types.DomainGetSchedulerTypeArgs
 ) -> types.DomainGetSchedulerTypeRet:
     driver.find(args.dom)
@@ -140,7 +140,7 @@ _NUMA_TYPES = {"numa_mode": ParamType.INT, "numa_nodeset": ParamType.STRING}
 
 
 @table.answers(Procedure.DOMAIN_GET_NUMA_PARAMETERS)
-async def domain_get_numa_parameters(
+def domain_get_numa_parameters(
     driver: Driver, _connection: Connection, args: types.DomainGetNumaParametersArgs
 ) -> types.DomainGetNumaParametersRet:
     check_flags(args.flags, _AFFECT | TYPED_STRING_OKAY, "virDomainGetNumaParameters")

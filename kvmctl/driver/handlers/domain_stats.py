@@ -61,7 +61,7 @@ async def _record(domain: DomainObject, groups: StatsGroup, patient: bool) -> ty
 
 
 @table.answers(Procedure.DOMAIN_GET_CPU_STATS)
-async def domain_get_cpu_stats(
+def domain_get_cpu_stats(
     driver: Driver, _connection: Connection, args: types.DomainGetCpuStatsArgs
 ) -> types.DomainGetCpuStatsRet:
     """Of all processors together (start_cpu -1); nobody counts a guest's time on each of them."""

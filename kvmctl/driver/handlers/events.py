@@ -31,7 +31,7 @@ def _unregister_legacy(driver: Driver, connection: Connection, event: EventId) -
 
 
 @table.answers(Procedure.CONNECT_DOMAIN_EVENT_REGISTER)
-async def connect_domain_event_register(
+def connect_domain_event_register(
     driver: Driver, connection: Connection, _args: None
 ) -> types.ConnectDomainEventRegisterRet:
     _register_legacy(driver, connection, EventId.LIFECYCLE)
@@ -39,7 +39,7 @@ async def connect_domain_event_register(
 
 
 @table.answers(Procedure.CONNECT_DOMAIN_EVENT_DEREGISTER)
-async def connect_domain_event_deregister(
+def connect_domain_event_deregister(
     driver: Driver, connection: Connection, _args: None
 ) -> types.ConnectDomainEventDeregisterRet:
     _unregister_legacy(driver, connection, EventId.LIFECYCLE)
@@ -47,21 +47,21 @@ async def connect_domain_event_deregister(
 
 
 @table.answers(Procedure.CONNECT_DOMAIN_EVENT_REGISTER_ANY)
-async def connect_domain_event_register_any(
+def connect_domain_event_register_any(
     driver: Driver, connection: Connection, args: types.ConnectDomainEventRegisterAnyArgs
 ) -> None:
     _register_legacy(driver, connection, _event(args.event_id))
 
 
 @table.answers(Procedure.CONNECT_DOMAIN_EVENT_DEREGISTER_ANY)
-async def connect_domain_event_deregister_any(
+def connect_domain_event_deregister_any(
     driver: Driver, connection: Connection, args: types.ConnectDomainEventDeregisterAnyArgs
 ) -> None:
     _unregister_legacy(driver, connection, _event(args.event_id))
 
 
 @table.answers(Procedure.CONNECT_DOMAIN_EVENT_CALLBACK_REGISTER_ANY)
-async def connect_domain_event_callback_register_any(
+def connect_domain_event_callback_register_any(
     driver: Driver, connection: Connection, args: types.ConnectDomainEventCallbackRegisterAnyArgs
 ) -> types.ConnectDomainEventCallbackRegisterAnyRet:
     domain = UUID(bytes=args.dom.uuid) if args.dom is not None else None
@@ -70,7 +70,7 @@ async def connect_domain_event_callback_register_any(
 
 
 @table.answers(Procedure.CONNECT_DOMAIN_EVENT_CALLBACK_DEREGISTER_ANY)
-async def connect_domain_event_callback_deregister_any(
+def connect_domain_event_callback_deregister_any(
     driver: Driver, connection: Connection, args: types.ConnectDomainEventCallbackDeregisterAnyArgs
 ) -> None:
     registration = driver.events.find(connection, callback=args.callback_id)
@@ -80,7 +80,7 @@ async def connect_domain_event_callback_deregister_any(
 
 
 @table.answers(Procedure.CONNECT_REGISTER_CLOSE_CALLBACK)
-async def connect_register_close_callback(driver: Driver, connection: Connection, _args: None) -> None:
+def connect_register_close_callback(driver: Driver, connection: Connection, _args: None) -> None:
     """The driver lives in this process: its connection closes when the client's does, never before."""
     if connection.context.get("close callback"):
         raise failure(ErrorCode.INTERNAL_ERROR, "A close callback was already registered")
@@ -88,6 +88,6 @@ async def connect_register_close_callback(driver: Driver, connection: Connection
 
 
 @table.answers(Procedure.CONNECT_UNREGISTER_CLOSE_CALLBACK)
-async def connect_unregister_close_callback(driver: Driver, connection: Connection, _args: None) -> None:
+def connect_unregister_close_callback(driver: Driver, connection: Connection, _args: None) -> None:
     if not connection.context.pop("close callback", False):
         raise failure(ErrorCode.INTERNAL_ERROR, "No close callback registered")

@@ -52,7 +52,7 @@ async def network_undefine(driver: Driver, _connection: Connection, args: types.
 
 
 @table.answers(Procedure.NETWORK_GET_XML_DESC)
-async def network_get_xml_desc(
+def network_get_xml_desc(
     driver: Driver, _connection: Connection, args: types.NetworkGetXmlDescArgs
 ) -> types.NetworkGetXmlDescRet:
     check_flags(args.flags, XmlFlags.INACTIVE, "virNetworkGetXMLDesc")
@@ -67,7 +67,7 @@ async def network_get_xml_desc(
 
 
 @table.answers(Procedure.NETWORK_GET_AUTOSTART)
-async def network_get_autostart(
+def network_get_autostart(
     driver: Driver, _connection: Connection, args: types.NetworkGetAutostartArgs
 ) -> types.NetworkGetAutostartRet:
     return types.NetworkGetAutostartRet(autostart=int(find(driver, args.net).autostart))
@@ -83,7 +83,7 @@ async def network_set_autostart(
 
 
 @table.answers(Procedure.NETWORK_IS_PERSISTENT)
-async def network_is_persistent(
+def network_is_persistent(
     driver: Driver, _connection: Connection, args: types.NetworkIsPersistentArgs
 ) -> types.NetworkIsPersistentRet:
     return types.NetworkIsPersistentRet(persistent=int(find(driver, args.net).persistent))
@@ -118,14 +118,14 @@ async def network_destroy(driver: Driver, _connection: Connection, args: types.N
 
 
 @table.answers(Procedure.NETWORK_IS_ACTIVE)
-async def network_is_active(
+def network_is_active(
     driver: Driver, _connection: Connection, args: types.NetworkIsActiveArgs
 ) -> types.NetworkIsActiveRet:
     return types.NetworkIsActiveRet(active=int(find(driver, args.net).active))
 
 
 @table.answers(Procedure.NETWORK_GET_BRIDGE_NAME)
-async def network_get_bridge_name(
+def network_get_bridge_name(
     driver: Driver, _connection: Connection, args: types.NetworkGetBridgeNameArgs
 ) -> types.NetworkGetBridgeNameRet:
     return types.NetworkGetBridgeNameRet(name=find(driver, args.net).definition.bridge_name)
@@ -145,7 +145,7 @@ async def network_update(driver: Driver, _connection: Connection, args: types.Ne
 
 
 @table.answers(Procedure.NETWORK_GET_DHCP_LEASES)
-async def network_get_dhcp_leases(
+def network_get_dhcp_leases(
     driver: Driver, _connection: Connection, args: types.NetworkGetDhcpLeasesArgs
 ) -> types.NetworkGetDhcpLeasesRet:
     check_flags(args.flags, 0, "virNetworkGetDHCPLeases")
@@ -179,7 +179,7 @@ def _wire_lease(network: NetworkObject, lease: leases.GivenLease) -> types.Netwo
 
 
 @table.answers(Procedure.CONNECT_NETWORK_EVENT_REGISTER_ANY)
-async def connect_network_event_register_any(
+def connect_network_event_register_any(
     driver: Driver, connection: Connection, args: types.ConnectNetworkEventRegisterAnyArgs
 ) -> types.ConnectNetworkEventRegisterAnyRet:
     if args.event_id not in tuple(EventId):
@@ -190,7 +190,7 @@ async def connect_network_event_register_any(
 
 
 @table.answers(Procedure.CONNECT_NETWORK_EVENT_DEREGISTER_ANY)
-async def connect_network_event_deregister_any(
+def connect_network_event_deregister_any(
     driver: Driver, connection: Connection, args: types.ConnectNetworkEventDeregisterAnyArgs
 ) -> None:
     if not driver.networks.events.unregister(connection, args.callback_id):

@@ -18,14 +18,14 @@ ALL_FILTERS = reduce(or_, ListFlags)
 
 
 @table.answers(Procedure.NETWORK_LOOKUP_BY_UUID)
-async def network_lookup_by_uuid(
+def network_lookup_by_uuid(
     driver: Driver, _connection: Connection, args: types.NetworkLookupByUuidArgs
 ) -> types.NetworkLookupByUuidRet:
     return types.NetworkLookupByUuidRet(net=wire_network(driver.networks.by_uuid(UUID(bytes=args.uuid))))
 
 
 @table.answers(Procedure.NETWORK_LOOKUP_BY_NAME)
-async def network_lookup_by_name(
+def network_lookup_by_name(
     driver: Driver, _connection: Connection, args: types.NetworkLookupByNameArgs
 ) -> types.NetworkLookupByNameRet:
     return types.NetworkLookupByNameRet(net=wire_network(driver.networks.by_name(args.name)))
@@ -47,7 +47,7 @@ def matches(network: NetworkObject, flags: ListFlags) -> bool:
 
 
 @table.answers(Procedure.CONNECT_LIST_ALL_NETWORKS)
-async def connect_list_all_networks(
+def connect_list_all_networks(
     driver: Driver, _connection: Connection, args: types.ConnectListAllNetworksArgs
 ) -> types.ConnectListAllNetworksRet:
     check_flags(args.flags, ALL_FILTERS, "virConnectListAllNetworks")
@@ -58,14 +58,14 @@ async def connect_list_all_networks(
 
 
 @table.answers(Procedure.CONNECT_NUM_OF_NETWORKS)
-async def connect_num_of_networks(
+def connect_num_of_networks(
     driver: Driver, _connection: Connection, _args: None
 ) -> types.ConnectNumOfNetworksRet:
     return types.ConnectNumOfNetworksRet(num=sum(network.active for network in driver.networks))
 
 
 @table.answers(Procedure.CONNECT_LIST_NETWORKS)
-async def connect_list_networks(
+def connect_list_networks(
     driver: Driver, _connection: Connection, args: types.ConnectListNetworksArgs
 ) -> types.ConnectListNetworksRet:
     names = [network.name for network in driver.networks if network.active]
@@ -73,14 +73,14 @@ async def connect_list_networks(
 
 
 @table.answers(Procedure.CONNECT_NUM_OF_DEFINED_NETWORKS)
-async def connect_num_of_defined_networks(
+def connect_num_of_defined_networks(
     driver: Driver, _connection: Connection, _args: None
 ) -> types.ConnectNumOfDefinedNetworksRet:
     return types.ConnectNumOfDefinedNetworksRet(num=sum(not network.active for network in driver.networks))
 
 
 @table.answers(Procedure.CONNECT_LIST_DEFINED_NETWORKS)
-async def connect_list_defined_networks(
+def connect_list_defined_networks(
     driver: Driver, _connection: Connection, args: types.ConnectListDefinedNetworksArgs
 ) -> types.ConnectListDefinedNetworksRet:
     names = [network.name for network in driver.networks if not network.active]

@@ -30,7 +30,7 @@ def _find(driver: Driver, network: NetworkObject, uuid: UUID) -> tuple[Domain, I
 
 
 @table.answers(Procedure.NETWORK_LIST_ALL_PORTS)
-async def network_list_all_ports(
+def network_list_all_ports(
     driver: Driver, _connection: Connection, args: types.NetworkListAllPortsArgs
 ) -> types.NetworkListAllPortsRet:
     check_flags(args.flags, 0, "virNetworkListAllPorts")
@@ -44,7 +44,7 @@ async def network_list_all_ports(
 
 
 @table.answers(Procedure.NETWORK_PORT_LOOKUP_BY_UUID)
-async def network_port_lookup_by_uuid(
+def network_port_lookup_by_uuid(
     driver: Driver, _connection: Connection, args: types.NetworkPortLookupByUuidArgs
 ) -> types.NetworkPortLookupByUuidRet:
     network = find(driver, args.network)
@@ -55,7 +55,7 @@ async def network_port_lookup_by_uuid(
 
 
 @table.answers(Procedure.NETWORK_PORT_GET_XML_DESC)
-async def network_port_get_xml_desc(
+def network_port_get_xml_desc(
     driver: Driver, _connection: Connection, args: types.NetworkPortGetXmlDescArgs
 ) -> types.NetworkPortGetXmlDescRet:
     check_flags(args.flags, 0, "virNetworkPortGetXMLDesc")

@@ -16,7 +16,7 @@ _ALL = -1  # VIR_NODE_CPU_STATS_ALL_CPUS, VIR_NODE_MEMORY_STATS_ALL_CELLS
 
 
 @table.answers(Procedure.NODE_GET_INFO)
-async def node_get_info(_driver: Driver, _connection: Connection, _args: None) -> types.NodeGetInfoRet:
+def node_get_info(_driver: Driver, _connection: Connection, _args: None) -> types.NodeGetInfoRet:
     topology = cpu.topology()
     return types.NodeGetInfoRet(
         model=cpu.arch(),
@@ -31,14 +31,12 @@ async def node_get_info(_driver: Driver, _connection: Connection, _args: None) -
 
 
 @table.answers(Procedure.NODE_GET_FREE_MEMORY)
-async def node_get_free_memory(
-    _driver: Driver, _connection: Connection, _args: None
-) -> types.NodeGetFreeMemoryRet:
+def node_get_free_memory(_driver: Driver, _connection: Connection, _args: None) -> types.NodeGetFreeMemoryRet:
     return types.NodeGetFreeMemoryRet(free_mem=memory.read().free)
 
 
 @table.answers(Procedure.NODE_GET_CELLS_FREE_MEMORY)
-async def node_get_cells_free_memory(
+def node_get_cells_free_memory(
     _driver: Driver, _connection: Connection, args: types.NodeGetCellsFreeMemoryArgs
 ) -> types.NodeGetCellsFreeMemoryRet:
     nodes = {node.number: node.free for node in cpu.topology().nodes}
@@ -50,7 +48,7 @@ async def node_get_cells_free_memory(
 
 
 @table.answers(Procedure.NODE_GET_MEMORY_STATS)
-async def node_get_memory_stats(
+def node_get_memory_stats(
     _driver: Driver, _connection: Connection, args: types.NodeGetMemoryStatsArgs
 ) -> types.NodeGetMemoryStatsRet:
     check_flags(args.flags, 0, "virNodeGetMemoryStats")
@@ -67,7 +65,7 @@ async def node_get_memory_stats(
 
 
 @table.answers(Procedure.NODE_GET_CPU_STATS)
-async def node_get_cpu_stats(
+def node_get_cpu_stats(
     _driver: Driver, _connection: Connection, args: types.NodeGetCpuStatsArgs
 ) -> types.NodeGetCpuStatsRet:
     """The first line of /proc/stat or the line of one processor (proc(5)), in nanoseconds."""
@@ -84,7 +82,7 @@ async def node_get_cpu_stats(
 
 
 @table.answers(Procedure.NODE_GET_CPU_MAP)
-async def node_get_cpu_map(
+def node_get_cpu_map(
     _driver: Driver, _connection: Connection, args: types.NodeGetCpuMapArgs
 ) -> types.NodeGetCpuMapRet:
     check_flags(args.flags, 0, "virNodeGetCPUMap")
@@ -99,7 +97,7 @@ async def node_get_cpu_map(
 
 
 @table.answers(Procedure.NODE_GET_SECURITY_MODEL)
-async def node_get_security_model(
+def node_get_security_model(
     _driver: Driver, _connection: Connection, _args: None
 ) -> types.NodeGetSecurityModelRet:
     """No mandatory access control: libvirt's drivers say so with empty names."""
@@ -107,7 +105,7 @@ async def node_get_security_model(
 
 
 @table.answers(Procedure.NODE_GET_FREE_PAGES)
-async def node_get_free_pages(
+def node_get_free_pages(
     _driver: Driver, _connection: Connection, args: types.NodeGetFreePagesArgs
 ) -> types.NodeGetFreePagesRet:
     """Of each node in turn, the free pages of each of the sizes; sizes in KiB."""
@@ -154,7 +152,7 @@ _SHARED = {
 
 
 @table.answers(Procedure.NODE_GET_MEMORY_PARAMETERS)
-async def node_get_memory_parameters(
+def node_get_memory_parameters(
     _driver: Driver, _connection: Connection, args: types.NodeGetMemoryParametersArgs
 ) -> types.NodeGetMemoryParametersRet:
     """How the kernel merges equal pages of guests, as far as it does."""

@@ -50,7 +50,7 @@ def _matches(pool: PoolObject, flags: int) -> bool:
 
 
 @table.answers(Procedure.CONNECT_LIST_ALL_STORAGE_POOLS)
-async def connect_list_all_storage_pools(
+def connect_list_all_storage_pools(
     driver: Driver, _connection: Connection, args: types.ConnectListAllStoragePoolsArgs
 ) -> types.ConnectListAllStoragePoolsRet:
     supported = reduce(or_, PoolListFlags) | OTHER_POOL_TYPES
@@ -66,14 +66,14 @@ def _names(driver: Driver, *, active: bool) -> list[str]:
 
 
 @table.answers(Procedure.CONNECT_NUM_OF_STORAGE_POOLS)
-async def connect_num_of_storage_pools(
+def connect_num_of_storage_pools(
     driver: Driver, _connection: Connection, _args: None
 ) -> types.ConnectNumOfStoragePoolsRet:
     return types.ConnectNumOfStoragePoolsRet(num=len(_names(driver, active=True)))
 
 
 @table.answers(Procedure.CONNECT_LIST_STORAGE_POOLS)
-async def connect_list_storage_pools(
+def connect_list_storage_pools(
     driver: Driver, _connection: Connection, args: types.ConnectListStoragePoolsArgs
 ) -> types.ConnectListStoragePoolsRet:
     names = _names(driver, active=True)[: args.maxnames]
@@ -81,14 +81,14 @@ async def connect_list_storage_pools(
 
 
 @table.answers(Procedure.CONNECT_NUM_OF_DEFINED_STORAGE_POOLS)
-async def connect_num_of_defined_storage_pools(
+def connect_num_of_defined_storage_pools(
     driver: Driver, _connection: Connection, _args: None
 ) -> types.ConnectNumOfDefinedStoragePoolsRet:
     return types.ConnectNumOfDefinedStoragePoolsRet(num=len(_names(driver, active=False)))
 
 
 @table.answers(Procedure.CONNECT_LIST_DEFINED_STORAGE_POOLS)
-async def connect_list_defined_storage_pools(
+def connect_list_defined_storage_pools(
     driver: Driver, _connection: Connection, args: types.ConnectListDefinedStoragePoolsArgs
 ) -> types.ConnectListDefinedStoragePoolsRet:
     names = _names(driver, active=False)[: args.maxnames]
@@ -96,28 +96,28 @@ async def connect_list_defined_storage_pools(
 
 
 @table.answers(Procedure.STORAGE_POOL_LOOKUP_BY_NAME)
-async def storage_pool_lookup_by_name(
+def storage_pool_lookup_by_name(
     driver: Driver, _connection: Connection, args: types.StoragePoolLookupByNameArgs
 ) -> types.StoragePoolLookupByNameRet:
     return types.StoragePoolLookupByNameRet(pool=wire_pool(driver.storage.by_name(args.name)))
 
 
 @table.answers(Procedure.STORAGE_POOL_LOOKUP_BY_UUID)
-async def storage_pool_lookup_by_uuid(
+def storage_pool_lookup_by_uuid(
     driver: Driver, _connection: Connection, args: types.StoragePoolLookupByUuidArgs
 ) -> types.StoragePoolLookupByUuidRet:
     return types.StoragePoolLookupByUuidRet(pool=wire_pool(driver.storage.by_uuid(UUID(bytes=args.uuid))))
 
 
 @table.answers(Procedure.STORAGE_POOL_LOOKUP_BY_TARGET_PATH)
-async def storage_pool_lookup_by_target_path(
+def storage_pool_lookup_by_target_path(
     driver: Driver, _connection: Connection, args: types.StoragePoolLookupByTargetPathArgs
 ) -> types.StoragePoolLookupByTargetPathRet:
     return types.StoragePoolLookupByTargetPathRet(pool=wire_pool(driver.storage.by_directory(args.path)))
 
 
 @table.answers(Procedure.STORAGE_POOL_DEFINE_XML)
-async def storage_pool_define_xml(
+def storage_pool_define_xml(
     driver: Driver, _connection: Connection, args: types.StoragePoolDefineXmlArgs
 ) -> types.StoragePoolDefineXmlRet:
     check_flags(args.flags, 0, "virStoragePoolDefineXML")
@@ -125,7 +125,7 @@ async def storage_pool_define_xml(
 
 
 @table.answers(Procedure.STORAGE_POOL_CREATE_XML)
-async def storage_pool_create_xml(
+def storage_pool_create_xml(
     driver: Driver, _connection: Connection, args: types.StoragePoolCreateXmlArgs
 ) -> types.StoragePoolCreateXmlRet:
     check_flags(args.flags, _CREATE, "virStoragePoolCreateXML")
@@ -135,55 +135,45 @@ async def storage_pool_create_xml(
 
 
 @table.answers(Procedure.STORAGE_POOL_CREATE)
-async def storage_pool_create(
-    driver: Driver, _connection: Connection, args: types.StoragePoolCreateArgs
-) -> None:
+def storage_pool_create(driver: Driver, _connection: Connection, args: types.StoragePoolCreateArgs) -> None:
     check_flags(args.flags, _CREATE, "virStoragePoolCreate")
     driver.storage.activate(find(driver, args.pool), build=bool(args.flags))
 
 
 @table.answers(Procedure.STORAGE_POOL_BUILD)
-async def storage_pool_build(
-    driver: Driver, _connection: Connection, args: types.StoragePoolBuildArgs
-) -> None:
+def storage_pool_build(driver: Driver, _connection: Connection, args: types.StoragePoolBuildArgs) -> None:
     """A directory has nothing in it that would be overwritten."""
     check_flags(args.flags, reduce(or_, PoolBuildFlags), "virStoragePoolBuild")
     driver.storage.build(find(driver, args.pool))
 
 
 @table.answers(Procedure.STORAGE_POOL_DESTROY)
-async def storage_pool_destroy(
-    driver: Driver, _connection: Connection, args: types.StoragePoolDestroyArgs
-) -> None:
+def storage_pool_destroy(driver: Driver, _connection: Connection, args: types.StoragePoolDestroyArgs) -> None:
     driver.storage.destroy(find(driver, args.pool))
 
 
 @table.answers(Procedure.STORAGE_POOL_DELETE)
-async def storage_pool_delete(
-    driver: Driver, _connection: Connection, args: types.StoragePoolDeleteArgs
-) -> None:
+def storage_pool_delete(driver: Driver, _connection: Connection, args: types.StoragePoolDeleteArgs) -> None:
     check_flags(args.flags, 0, "virStoragePoolDelete")
     driver.storage.delete(find(driver, args.pool))
 
 
 @table.answers(Procedure.STORAGE_POOL_UNDEFINE)
-async def storage_pool_undefine(
+def storage_pool_undefine(
     driver: Driver, _connection: Connection, args: types.StoragePoolUndefineArgs
 ) -> None:
     driver.storage.undefine(find(driver, args.pool))
 
 
 @table.answers(Procedure.STORAGE_POOL_REFRESH)
-async def storage_pool_refresh(
-    driver: Driver, _connection: Connection, args: types.StoragePoolRefreshArgs
-) -> None:
+def storage_pool_refresh(driver: Driver, _connection: Connection, args: types.StoragePoolRefreshArgs) -> None:
     """The directory is read anew for every question."""
     check_flags(args.flags, 0, "virStoragePoolRefresh")
     find(driver, args.pool).require_active()
 
 
 @table.answers(Procedure.STORAGE_POOL_GET_INFO)
-async def storage_pool_get_info(
+def storage_pool_get_info(
     driver: Driver, _connection: Connection, args: types.StoragePoolGetInfoArgs
 ) -> types.StoragePoolGetInfoRet:
     pool = find(driver, args.pool)
@@ -195,7 +185,7 @@ async def storage_pool_get_info(
 
 
 @table.answers(Procedure.STORAGE_POOL_GET_XML_DESC)
-async def storage_pool_get_xml_desc(
+def storage_pool_get_xml_desc(
     driver: Driver, _connection: Connection, args: types.StoragePoolGetXmlDescArgs
 ) -> types.StoragePoolGetXmlDescRet:
     inactive = 1 << 0
@@ -204,28 +194,28 @@ async def storage_pool_get_xml_desc(
 
 
 @table.answers(Procedure.STORAGE_POOL_GET_AUTOSTART)
-async def storage_pool_get_autostart(
+def storage_pool_get_autostart(
     driver: Driver, _connection: Connection, args: types.StoragePoolGetAutostartArgs
 ) -> types.StoragePoolGetAutostartRet:
     return types.StoragePoolGetAutostartRet(autostart=int(find(driver, args.pool).autostart))
 
 
 @table.answers(Procedure.STORAGE_POOL_SET_AUTOSTART)
-async def storage_pool_set_autostart(
+def storage_pool_set_autostart(
     driver: Driver, _connection: Connection, args: types.StoragePoolSetAutostartArgs
 ) -> None:
     driver.storage.set_autostart(find(driver, args.pool), bool(args.autostart))
 
 
 @table.answers(Procedure.STORAGE_POOL_IS_ACTIVE)
-async def storage_pool_is_active(
+def storage_pool_is_active(
     driver: Driver, _connection: Connection, args: types.StoragePoolIsActiveArgs
 ) -> types.StoragePoolIsActiveRet:
     return types.StoragePoolIsActiveRet(active=int(find(driver, args.pool).active))
 
 
 @table.answers(Procedure.STORAGE_POOL_IS_PERSISTENT)
-async def storage_pool_is_persistent(
+def storage_pool_is_persistent(
     driver: Driver, _connection: Connection, args: types.StoragePoolIsPersistentArgs
 ) -> types.StoragePoolIsPersistentRet:
     return types.StoragePoolIsPersistentRet(persistent=int(find(driver, args.pool).persistent))

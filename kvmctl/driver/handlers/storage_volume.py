@@ -43,14 +43,14 @@ def _volume(driver: Driver, reference: types.StorageVol) -> Volume:
 
 
 @table.answers(Procedure.STORAGE_POOL_NUM_OF_VOLUMES)
-async def storage_pool_num_of_volumes(
+def storage_pool_num_of_volumes(
     driver: Driver, _connection: Connection, args: types.StoragePoolNumOfVolumesArgs
 ) -> types.StoragePoolNumOfVolumesRet:
     return types.StoragePoolNumOfVolumesRet(num=len(volumes.names(_active(driver, args.pool).directory)))
 
 
 @table.answers(Procedure.STORAGE_POOL_LIST_VOLUMES)
-async def storage_pool_list_volumes(
+def storage_pool_list_volumes(
     driver: Driver, _connection: Connection, args: types.StoragePoolListVolumesArgs
 ) -> types.StoragePoolListVolumesRet:
     names = volumes.names(_active(driver, args.pool).directory)
@@ -58,7 +58,7 @@ async def storage_pool_list_volumes(
 
 
 @table.answers(Procedure.STORAGE_POOL_LIST_ALL_VOLUMES)
-async def storage_pool_list_all_volumes(
+def storage_pool_list_all_volumes(
     driver: Driver, _connection: Connection, args: types.StoragePoolListAllVolumesArgs
 ) -> types.StoragePoolListAllVolumesRet:
     check_flags(args.flags, 0, "virStoragePoolListAllVolumes")
@@ -68,14 +68,14 @@ async def storage_pool_list_all_volumes(
 
 
 @table.answers(Procedure.STORAGE_POOL_LOOKUP_BY_VOLUME)
-async def storage_pool_lookup_by_volume(
+def storage_pool_lookup_by_volume(
     driver: Driver, _connection: Connection, args: types.StoragePoolLookupByVolumeArgs
 ) -> types.StoragePoolLookupByVolumeRet:
     return types.StoragePoolLookupByVolumeRet(pool=wire_pool(driver.storage.by_name(args.vol.pool)))
 
 
 @table.answers(Procedure.STORAGE_VOL_LOOKUP_BY_NAME)
-async def storage_vol_lookup_by_name(
+def storage_vol_lookup_by_name(
     driver: Driver, _connection: Connection, args: types.StorageVolLookupByNameArgs
 ) -> types.StorageVolLookupByNameRet:
     pool = _active(driver, args.pool)
@@ -85,7 +85,7 @@ async def storage_vol_lookup_by_name(
 
 
 @table.answers(Procedure.STORAGE_VOL_LOOKUP_BY_KEY)
-async def storage_vol_lookup_by_key(
+def storage_vol_lookup_by_key(
     driver: Driver, _connection: Connection, args: types.StorageVolLookupByKeyArgs
 ) -> types.StorageVolLookupByKeyRet:
     pool, volume = driver.storage.volume(args.key)
@@ -93,7 +93,7 @@ async def storage_vol_lookup_by_key(
 
 
 @table.answers(Procedure.STORAGE_VOL_LOOKUP_BY_PATH)
-async def storage_vol_lookup_by_path(
+def storage_vol_lookup_by_path(
     driver: Driver, _connection: Connection, args: types.StorageVolLookupByPathArgs
 ) -> types.StorageVolLookupByPathRet:
     pool, volume = driver.storage.volume(args.path)
@@ -113,9 +113,7 @@ async def storage_vol_create_xml(
 
 
 @table.answers(Procedure.STORAGE_VOL_DELETE)
-async def storage_vol_delete(
-    driver: Driver, _connection: Connection, args: types.StorageVolDeleteArgs
-) -> None:
+def storage_vol_delete(driver: Driver, _connection: Connection, args: types.StorageVolDeleteArgs) -> None:
     check_flags(args.flags, _NORMAL, "virStorageVolDelete")
     path = _path(driver, args.vol)
     try:
@@ -125,7 +123,7 @@ async def storage_vol_delete(
 
 
 @table.answers(Procedure.STORAGE_VOL_GET_XML_DESC)
-async def storage_vol_get_xml_desc(
+def storage_vol_get_xml_desc(
     driver: Driver, _connection: Connection, args: types.StorageVolGetXmlDescArgs
 ) -> types.StorageVolGetXmlDescRet:
     check_flags(args.flags, 0, "virStorageVolGetXMLDesc")
@@ -133,7 +131,7 @@ async def storage_vol_get_xml_desc(
 
 
 @table.answers(Procedure.STORAGE_VOL_GET_INFO)
-async def storage_vol_get_info(
+def storage_vol_get_info(
     driver: Driver, _connection: Connection, args: types.StorageVolGetInfoArgs
 ) -> types.StorageVolGetInfoRet:
     volume = _volume(driver, args.vol)
@@ -143,7 +141,7 @@ async def storage_vol_get_info(
 
 
 @table.answers(Procedure.STORAGE_VOL_GET_INFO_FLAGS)
-async def storage_vol_get_info_flags(
+def storage_vol_get_info_flags(
     driver: Driver, _connection: Connection, args: types.StorageVolGetInfoFlagsArgs
 ) -> types.StorageVolGetInfoFlagsRet:
     """The physical size takes the place of the allocation where it is asked for."""
@@ -174,7 +172,7 @@ async def storage_vol_resize(
 
 
 @table.answers(Procedure.STORAGE_VOL_GET_PATH)
-async def storage_vol_get_path(
+def storage_vol_get_path(
     driver: Driver, _connection: Connection, args: types.StorageVolGetPathArgs
 ) -> types.StorageVolGetPathRet:
     return types.StorageVolGetPathRet(name=str(_path(driver, args.vol)))

@@ -2,19 +2,19 @@
 starts.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
 
 from kvmctl.driver.driver import Driver
 from kvmctl.driver.rpc import Procedure
 
-Answer = Callable[..., Awaitable[Any]]
+Answer = Callable[..., Any]
 Function = TypeVar("Function", bound=Answer)
 
 
 class Table:
-    """``function(driver, connection, arguments[, stream])`` by procedure."""
+    """``function(driver, connection, arguments[, stream])`` by procedure; a coroutine where it waits."""
 
     def __init__(self) -> None:
         self._functions: dict[Procedure, Answer] = {}

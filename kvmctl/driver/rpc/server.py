@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import logging
 import socket
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from kvmctl.driver.rpc import builtin
 from kvmctl.driver.rpc.connection import Connection
 from kvmctl.driver.rpc.keepalive import KeepaliveSettings
 from kvmctl.driver.rpc.procedures import Kind, Procedure
 
 log = logging.getLogger(__name__)
 
-# (connection, arguments) -> result; a stream procedure's handler takes the stream as third.
-Handler = Callable[..., Awaitable[Any]]
+Handler = Callable[..., Any]
+"""``(connection, arguments) -> result``; a stream procedure's handler takes the stream as third.
+
+A plain function answers before the client's next message is looked at, a coroutine beside what comes then.
+"""
 Handlers = Mapping[Procedure, Handler]
 
 
@@ -52,6 +57,11 @@ class Server:
             if procedure.kind is Kind.EVENT:
                 raise ValueError(f"{procedure.name} is an event; nobody calls it")
         self.handlers = handlers
+        self._at_once = frozenset(
+            int(procedure)
+            for procedure, handler in handlers.items()
+            if not inspect.iscoroutinefunction(handler) and procedure not in builtin.HANDLERS
+        )
         self.limits = limits or Limits()
         self.connections: set[Connection] = set()
         self._on_connect = on_connect
@@ -76,7 +86,13 @@ class Server:
                 continue
             reader, writer = await asyncio.open_unix_connection(sock=accepted)
             connection = Connection(
-                self.handlers, self.limits, reader, writer, readonly=readonly, on_open=self._room.set
+                self.handlers,
+                self.limits,
+                reader,
+                writer,
+                readonly=readonly,
+                at_once=self._at_once,
+                on_open=self._room.set,
             )
             self.connections.add(connection)
             if self._on_connect:
