@@ -22,6 +22,7 @@ _F_SEGMENT: Final = 2
 _ALIGNMENT: Final = 64
 
 # Where tables hold other tables' addresses (ACPI specification 6.5, 5.2): offset, size
+_RSDP: Final = b"RSD PTR "
 _RSDP_POINTERS: Final = ((24, 8),)
 _FADT_POINTERS: Final = ((36, 4), (40, 4), (140, 8))
 _XSDT_ENTRIES: Final = 36
@@ -44,7 +45,7 @@ def files(tables: Mapping[int, bytes]) -> dict[str, bytes]:
     result: dict[str, bytes] = {}
     for address, original in tables.items():
         table, name = bytearray(original), names[address]
-        zone = _F_SEGMENT if original.startswith(b"RSD PTR ") else _HIGH
+        zone = _F_SEGMENT if original.startswith(_RSDP) else _HIGH
         allocations.append(_ALLOCATE.pack(1, name, _ALIGNMENT, zone))
         for offset, size in _pointers(original):
             target = int.from_bytes(table[offset : offset + size], "little")
@@ -60,11 +61,12 @@ def files(tables: Mapping[int, bytes]) -> dict[str, bytes]:
 
 
 def _name(table: bytes) -> bytes:
-    return _DIRECTORY.encode() + table[:4].strip().lower()
+    name = b"rsdp" if table.startswith(_RSDP) else table[:4].lower()
+    return _DIRECTORY.encode() + name
 
 
 def _pointers(table: bytes) -> list[tuple[int, int]]:
-    if table.startswith(b"RSD PTR "):
+    if table.startswith(_RSDP):
         return list(_RSDP_POINTERS)
     if table.startswith(b"FACP"):
         return list(_FADT_POINTERS)
@@ -74,7 +76,7 @@ def _pointers(table: bytes) -> list[tuple[int, int]]:
 
 
 def _checksums(table: bytes) -> list[_Checksum]:
-    if table.startswith(b"RSD PTR "):
+    if table.startswith(_RSDP):
         return [
             _Checksum(_RSDP_CHECKSUM, _RSDP_V1_SIZE),
             _Checksum(_RSDP_EXTENDED_CHECKSUM, len(table)),
