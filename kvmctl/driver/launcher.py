@@ -85,9 +85,11 @@ class Launcher:
             reply, received, _flags, _address = socket.recv_fds(self._socket, _MAX_REPLY, 1)
         except OSError as error:
             raise LauncherError(f"no answer from the launcher: {os.strerror(error.errno or 0)}") from error
-        if not reply or not received:
+        if not reply:
             raise LauncherError("the launcher has ended")
         answer = json.loads(reply)
+        if "error" in answer:
+            raise LauncherError(answer["error"])
         return ProcessIdentity(int(answer["pid"]), int(answer["start-time"])), received[0]
 
     def close(self) -> None:

@@ -2,6 +2,9 @@
 
 from kvmctl.domain import Domain
 from kvmctl.driver.domain import DomainObject
+from kvmctl.driver.errors import failure
+from kvmctl.driver.rpc import ErrorCode
+from kvmctl.host.process import inner_threads
 
 
 def current_vcpus(definition: Domain) -> int:
@@ -14,5 +17,11 @@ async def vcpu_threads(domain: DomainObject) -> dict[int, int]:
     run = domain.require_run()
     if run.vcpu_threads is None:
         answer = await domain.execute("query-cpus-fast")
-        run.vcpu_threads = {int(entry["cpu-index"]): int(entry["thread-id"]) for entry in answer}
+        threads = inner_threads(run.process.pid)
+        try:
+            # No other thread than its own: what a guest's process says is not to be trusted.
+            found = {int(entry["cpu-index"]): threads[int(entry["thread-id"])] for entry in answer}
+        except KeyError as error:
+            raise failure(ErrorCode.INTERNAL_ERROR, f"there is no thread {error} of a vCPU") from error
+        run.vcpu_threads = found
     return run.vcpu_threads

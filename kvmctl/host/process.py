@@ -7,6 +7,22 @@ START_TIME: Final = 19
 """Where field 22 of /proc/PID/stat is in what `stat_fields` gives: ticks since the host's start."""
 
 
+def inner_threads(pid: int) -> dict[int, int]:
+    """The threads of a process: as it knows them itself, in its namespace of processes, and as the host does.
+
+    Empty when the process is gone.
+    """
+    found = {}
+    for directory in Path(f"/proc/{pid}/task").glob("[0-9]*"):
+        try:
+            lines = (directory / "status").read_text(errors="replace").splitlines()
+        except OSError:
+            continue  # it has just ended
+        inner = next((line for line in lines if line.startswith("NSpid:")), directory.name)
+        found[int(inner.split()[-1])] = int(directory.name)
+    return found
+
+
 def stat_fields(process: Path) -> list[str] | None:
     """The fields of a stat file from the third on; the second, the name, may hold anything."""
     try:

@@ -18,11 +18,11 @@ from kvmctl.host.cgroup import MEMBERS
 from kvmctl.host.jail import OPEN, Settings
 from kvmctl.vmm import jail, timekeeping
 from kvmctl.vmm.devices.virtio import vsockhost
-from kvmctl.vmm.jail import JailError
+from kvmctl.vmm.jail import JailError, threads
 
 if TYPE_CHECKING:
     from kvmctl.domain import Domain
-    from kvmctl.vmm.jail.seccomp import Filters
+    from kvmctl.vmm.jail.threads import Filters
 
 _LOCALTIME: Final = Path("/etc/localtime")
 _NOT_WARMED: Final = ("__main__", "jail.seccomp")
@@ -44,6 +44,7 @@ def join(descriptors: dict[str, int]) -> None:
             os.close(group)
 
 
+@cache
 def warm() -> None:
     """What takes time and is the same for every guest: a process forked from this one has it already."""
     for module in pkgutil.walk_packages(kvmctl.vmm.__path__, "kvmctl.vmm."):
@@ -66,9 +67,7 @@ def enter(settings: Settings, domain: Domain, descriptors: dict[str, int]) -> Ca
     jail.enter(settings)
     if filters is None:
         return _nothing
-    from kvmctl.vmm.jail import seccomp
-
-    return lambda: seccomp.confine(filters)
+    return lambda: threads.confine(filters)
 
 
 def _nothing() -> None:
@@ -79,9 +78,9 @@ def _nothing() -> None:
 def _filters() -> Filters | str:
     """Or why there are none."""
     try:
-        from kvmctl.vmm.jail.seccomp import Filters
+        from kvmctl.vmm.jail import seccomp
 
-        return Filters.compile()
+        return seccomp.compile()
     except (ImportError, OSError, RuntimeError) as error:
         return str(error)
 
@@ -122,6 +121,12 @@ def _fork_connector(domain: Domain, descriptors: dict[str, int], filters: Filter
     directory = descriptors.pop(f"{name}.directory", None)
     if directory is None:
         return
+
+    def confine() -> None:
+        jail.give_up_capabilities()
+        if filters is not None:
+            threads.confine_connector(filters)
+
     with socket.socket(fileno=os.dup(descriptors[name])) as listening:
-        descriptors[f"{name}.connector"] = vsockhost.fork(listening, directory, jail.give_up_capabilities)
+        descriptors[f"{name}.connector"] = vsockhost.fork(listening, directory, confine)
     os.close(directory)

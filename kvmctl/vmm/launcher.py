@@ -2,7 +2,7 @@
 
 The daemon sends one packet a guest over a SOCK_SEQPACKET socket: JSON with the guest's name, its options
 and the names of the descriptors, which come with it (unix(7), SCM_RIGHTS); the first two are the VMM's output
-and the domain XML. The answer is the process's pid and start time, with a pidfd. The
+and the domain XML. The answer is the process's pid and start time, with a pidfd, or why there is none. The
 launcher ends when the daemon hangs up; its guests go on.
 """
 
@@ -27,7 +27,8 @@ from setproctitle import setproctitle
 from kvmctl.domain import Domain, format, parse, with_defaults
 from kvmctl.host.jail import Settings
 from kvmctl.host.process import START_TIME, stat_fields
-from kvmctl.vmm import confinement, process
+from kvmctl.vmm import confinement, jail, process
+from kvmctl.vmm.jail import JailError
 from kvmctl.vmm.resources import Resources
 
 PROGRAM: Final = "kvmctl-launcher"
@@ -60,21 +61,32 @@ def receive(connection: socket.socket) -> Request | None:
     output, domain, *others = descriptors
     named = dict(zip(message["names"], others, strict=True))
     cache_dir = Path(message["cache-dir"])
-    jail = Settings.from_json(message["jail"])
-    return Request(message["guest"], cache_dir, message["paused"], jail, output, domain, named)
+    settings = Settings.from_json(message["jail"])
+    return Request(message["guest"], cache_dir, message["paused"], settings, output, domain, named)
 
 
 def serve(connection: socket.socket) -> None:
     """Fork a VMM for every request until the daemon hangs up."""
     while (request := receive(connection)) is not None:
-        pid, pidfd, go = _fork(connection, request)
+        try:
+            pid, pidfd, go = _fork(connection, request)
+        except (JailError, OSError) as error:
+            connection.send(json.dumps({"error": str(error)}).encode())
+            _close_all(request)
+            continue
         try:
             reply = {"pid": pid, "start-time": _start_time(pid)}
             socket.send_fds(connection, [json.dumps(reply).encode()], [pidfd])
             os.write(go, b"1")
         finally:
-            for descriptor in (go, pidfd, request.output, request.domain, *request.descriptors.values()):
-                os.close(descriptor)
+            os.close(go)
+            os.close(pidfd)
+            _close_all(request)
+
+
+def _close_all(request: Request) -> None:
+    for descriptor in (request.output, request.domain, *request.descriptors.values()):
+        os.close(descriptor)
 
 
 def _start_time(pid: int) -> int:
@@ -87,7 +99,7 @@ def _start_time(pid: int) -> int:
 def _fork(connection: socket.socket, request: Request) -> tuple[int, int, int]:
     """The child waits until the daemon has been told of it: nobody would look after it otherwise."""
     waiting, go = os.pipe2(os.O_CLOEXEC)
-    pid = os.fork()
+    pid = jail.fork(request.jail)
     if pid == 0:
         status = 1
         try:

@@ -8,6 +8,7 @@ filters of system calls (`seccomp`), one for each kind of thread.
 from __future__ import annotations
 
 import logging
+import os
 
 from kvmctl.host.jail import Settings
 from kvmctl.vmm.jail import limits, namespaces, privileges
@@ -19,6 +20,18 @@ __all__ = ["JailError", "enter", "give_up_capabilities"]
 
 class JailError(Exception):
     """A part of the jail that this host refuses."""
+
+
+def fork(settings: Settings) -> int:
+    """fork(2), which is how a process gets into a namespace of processes. Raises JailError and OSError."""
+    if "pid" in settings.namespaces and os.geteuid() == 0:
+        try:
+            return namespaces.fork_apart()
+        except OSError as error:
+            if settings.namespaces_required:
+                raise JailError(f"cannot have a namespace of processes: {error.strerror}") from error
+            log.warning("no namespace of processes for this guest: %s", error.strerror)
+    return os.fork()
 
 
 def enter(settings: Settings) -> None:

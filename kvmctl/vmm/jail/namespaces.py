@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Iterator, Set
-from contextlib import contextmanager
+from collections.abc import Set
 from pathlib import Path
 from typing import Final
 
@@ -49,18 +48,20 @@ def enter(names: Set[str]) -> None:
         _empty_root()
 
 
-@contextmanager
-def children_apart() -> Iterator[None]:
-    """A process forked meanwhile is the first of a new process namespace. Raises OSError."""
+def fork_apart() -> int:
+    """fork(2), with the child as the first of a new namespace of processes. Raises OSError."""
     ours = os.open("/proc/self/ns/pid", os.O_RDONLY | os.O_CLOEXEC)
+    pid = -1
     try:
         _unshare(_CLONE_FLAGS["pid"])
         try:
-            yield
+            pid = os.fork()
         finally:
-            _check(_libc.setns(ours, _CLONE_FLAGS["pid"]))
+            if pid != 0:
+                _check(_libc.setns(ours, _CLONE_FLAGS["pid"]))
     finally:
         os.close(ours)
+    return pid
 
 
 def _unshare_as_user(flags: int) -> None:

@@ -9,23 +9,11 @@ from __future__ import annotations
 
 import fcntl
 import termios
-from enum import Enum
 from typing import Final
 
 from kvmctl.host import tap
+from kvmctl.vmm.jail.threads import Thread
 from kvmctl.vmm.kvm import abi
-
-
-class Thread(Enum):
-    """A kind of thread; each may do less than the one before it, which starts it."""
-
-    CONTROL = "control"
-    """The main thread: the event loop, QMP, character devices, resets."""
-    VCPU = "vCPU"
-    """A vCPU, and what its accesses make the devices do."""
-    IO = "I/O"
-    """A virtqueue's worker, or one that listens to a back end."""
-
 
 _EVERYWHERE: Final = (
     # memory: mmap and mprotect are among the CONDITIONS
@@ -86,6 +74,13 @@ REFUSED: Final = (
 )
 """Files and sockets that are not open yet: EACCES."""
 
+CONNECTOR: Final = (
+    *("brk", "munmap", "mremap", "madvise", "futex", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn"),
+    *("read", "write", "sendto", "recvfrom", "sendmsg", "recvmsg", "close", "connect"),
+    *("getsockname", "getsockopt", "fstat", "lseek", "getpid", "gettid", "exit", "exit_group"),
+)
+"""Of the process that connects to the host's vsock servers (vsockhost)."""
+
 UNKNOWN: Final = ("clone3", "io_uring_setup")
 """ENOSYS: what can be done without. The flags of clone3 cannot be looked at, nor what a ring would do."""
 
@@ -112,7 +107,7 @@ _VHOST: Final = frozenset(
     | {0x4008_AF20, 0x4008_AF21, 0x4008_AF22, 0x4008_AF30, 0x4004_AF61}
 )
 """linux/vhost.h: features, owner, memory, rings, back end of a card, whether a vsock runs."""
-_FIONBIO: Final = 0x5421
+FIONBIO: Final = 0x5421
 _FIOCLEX: Final = 0x5451
 _FIONCLEX: Final = 0x5450
 _TIOCGPTPEER: Final = 0x5441
@@ -120,7 +115,7 @@ _TIOCGPTN: Final = 0x8004_5430
 _BLKGETSIZE64: Final = 0x8008_1272
 _DESCRIPTORS: Final = frozenset(
     {
-        *(_FIONBIO, _FIOCLEX, _FIONCLEX, termios.FIONREAD, _BLKGETSIZE64),
+        *(FIONBIO, _FIOCLEX, _FIONCLEX, termios.FIONREAD, _BLKGETSIZE64),
         *(termios.TCGETS, termios.TCSETS, termios.TCSETSW, termios.TCSETSF, termios.TIOCGWINSZ),
         *(_TIOCGPTN, _TIOCGPTPEER, termios.TIOCPKT),
         *(tap.SETOFFLOAD, tap.SETQUEUE),

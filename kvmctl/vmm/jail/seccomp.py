@@ -1,141 +1,99 @@
-"""Filters of system calls (seccomp(2)), made by libseccomp, one for each kind of thread.
-
-They are compiled once, as the launcher starts, and loaded by every process that is forked from it. A filter
-can only be added to: a thread starts with its creator's, and narrows it.
-"""
+"""The policy compiled to programs, by libseccomp: once, as the launcher starts, for every guest."""
 
 from __future__ import annotations
 
-import ctypes
-import os
-import struct
+import socket
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass
 from errno import EACCES, ENOSYS
 from typing import Final
 
 import pyseccomp
 
-from kvmctl.vmm.engine import sigsys
 from kvmctl.vmm.jail import policy
-from kvmctl.vmm.jail.policy import Thread
+from kvmctl.vmm.jail.threads import SET_MODE_FILTER, THIS_PROCESS, Filters, Thread
 
-_SYS_SECCOMP: Final = 317
-_SET_MODE_FILTER: Final = 1
-_FLAG_TSYNC: Final = 1
 _PR_SET_NAME: Final = 15
 _PR_GET_NAME: Final = 16
 _PROT_EXEC: Final = 4
 _AT_EMPTY_PATH: Final = 0x1000
 _CLONE_THREAD: Final = 0x1_0000
 _WORD: Final = 0xFFFF_FFFF
-_INSTRUCTION: Final = struct.Struct("=HBBI")
-_JUMP_IF_EQUAL: Final = 0x15
-_THIS_PROCESS: Final = 0x6B76_6D63
-"""Stands for the process's id, which is not known yet when the filters are made."""
 _MOST_CALLS: Final = 512
 
-_libc = ctypes.CDLL(None, use_errno=True)
+
+def compile() -> Filters:
+    """Raises OSError."""
+    return Filters({thread: _thread(thread) for thread in Thread}, _connector(), _names())
 
 
-class _Program(ctypes.Structure):
-    """struct sock_fprog."""
+class _Rules:
+    """A list of what is allowed; all else is a breach, which SIGSYS tells of."""
 
-    _fields_ = (("length", ctypes.c_ushort), ("filter", ctypes.c_char_p))
+    def __init__(self) -> None:
+        self._filter = pyseccomp.SyscallFilter(pyseccomp.TRAP)
+        # A tree instead of a list: the calls of the hot path are not the first ones.
+        self._filter.set_attr(pyseccomp.Attr.CTL_OPTIMIZE, 2)
 
+    def allow(self, call: str, *conditions: pyseccomp.Arg) -> None:
+        self._filter.add_rule(pyseccomp.ALLOW, call, *conditions)
 
-@dataclass(frozen=True, slots=True)
-class Filters:
-    """The compiled filters, and the names of the system calls for what is said of a breach."""
+    def refuse(self, error: int, call: str, *conditions: pyseccomp.Arg) -> None:
+        self._filter.add_rule(pyseccomp.ERRNO(error), call, *conditions)
 
-    programs: Mapping[Thread, bytes]
-    names: bytes
-
-    @classmethod
-    def compile(cls) -> Filters:
-        return cls({thread: _compile(thread) for thread in Thread}, _names())
-
-
-_loaded: Filters | None = None
-
-
-def confine(filters: Filters) -> None:
-    """Every thread of this process, and those to come. Raises OSError."""
-    global _loaded
-    sigsys.install(filters.names)
-    _load(filters.programs[Thread.CONTROL], _FLAG_TSYNC)
-    _loaded = filters
+    def program(self) -> bytes:
+        with tempfile.TemporaryFile() as file:
+            self._filter.export_bpf(file)
+            file.seek(0)
+            return file.read()
 
 
-def narrow(thread: Thread) -> None:
-    """The calling thread is of this kind from now on; nothing happens in a process that is not confined."""
-    if _loaded is not None:
-        _load(_loaded.programs[thread], 0)
-
-
-def _load(program: bytes, flags: int) -> None:
-    ready = b"".join(_instructions(program))
-    structure = _Program(len(ready) // _INSTRUCTION.size, ready)
-    done = _libc.syscall(_SYS_SECCOMP, _SET_MODE_FILTER, flags, ctypes.byref(structure))
-    if done != 0:
-        number = ctypes.get_errno()
-        raise OSError(number, f"cannot load a filter of system calls: {os.strerror(number)}")
-
-
-def _instructions(program: bytes) -> list[bytes]:
-    """With this process's id in place."""
-    result = []
-    for code, yes, no, value in _INSTRUCTION.iter_unpack(program):
-        if code == _JUMP_IF_EQUAL and value == _THIS_PROCESS:
-            value = os.getpid()
-        result.append(_INSTRUCTION.pack(code, yes, no, value))
-    return result
-
-
-def _compile(thread: Thread) -> bytes:
-    rules = pyseccomp.SyscallFilter(pyseccomp.TRAP)
-    rules.set_attr(pyseccomp.Attr.CTL_OPTIMIZE, 2)
-    arg = pyseccomp.Arg
-
-    def only(call: str, *conditions: pyseccomp.Arg) -> None:
-        rules.add_rule(pyseccomp.ALLOW, call, *conditions)
-
-    for call in policy.ALLOWED[thread]:
-        only(call)
+def _thread(thread: Thread) -> bytes:
+    rules = _common(policy.ALLOWED[thread])
     for call in policy.REFUSED:
-        rules.add_rule(pyseccomp.ERRNO(EACCES), call)
+        rules.refuse(EACCES, call)
     for call in policy.UNKNOWN:
-        rules.add_rule(pyseccomp.ERRNO(ENOSYS), call)
-    only("newfstatat", arg(3, pyseccomp.EQ, _AT_EMPTY_PATH))
-    rules.add_rule(pyseccomp.ERRNO(EACCES), "newfstatat", arg(3, pyseccomp.NE, _AT_EMPTY_PATH))
-    # No memory becomes code.
-    only("mmap", arg(2, pyseccomp.MASKED_EQ, _PROT_EXEC, 0))
-    only("mprotect", arg(2, pyseccomp.MASKED_EQ, _PROT_EXEC, 0))
-    only("clone", arg(0, pyseccomp.MASKED_EQ, _CLONE_THREAD, _CLONE_THREAD))
-    only("tgkill", arg(0, pyseccomp.EQ, _THIS_PROCESS))
-    only("prlimit64", arg(0, pyseccomp.EQ, 0), arg(2, pyseccomp.EQ, 0))
-    for option in (_PR_SET_NAME, _PR_GET_NAME):
-        only("prctl", arg(0, pyseccomp.EQ, option))
-    only("seccomp", arg(0, pyseccomp.EQ, _SET_MODE_FILTER))
+        rules.refuse(ENOSYS, call)
+    rules.refuse(EACCES, "newfstatat", _arg(3, pyseccomp.NE, _AT_EMPTY_PATH))
+    rules.allow("clone", _bits(0, _CLONE_THREAD, _CLONE_THREAD))
+    rules.allow("tgkill", _arg(0, pyseccomp.EQ, THIS_PROCESS))
+    rules.allow("prlimit64", _arg(0, pyseccomp.EQ, 0), _arg(2, pyseccomp.EQ, 0))
+    rules.allow("seccomp", _arg(0, pyseccomp.EQ, SET_MODE_FILTER))
     for command in policy.FCNTLS:
-        only("fcntl", arg(1, pyseccomp.EQ, command))
-    _ioctls(rules, policy.IOCTLS[thread])
-    with tempfile.TemporaryFile() as file:
-        rules.export_bpf(file)
-        file.seek(0)
-        return file.read()
+        rules.allow("fcntl", _arg(1, pyseccomp.EQ, command))
+    for request in policy.IOCTLS[thread]:
+        rules.allow("ioctl", _bits(1, _WORD, request & _WORD))
+    return rules.program()
 
 
-def _ioctls(rules: pyseccomp.SyscallFilter, requests: frozenset[int]) -> None:
-    for request in requests:
-        rules.add_rule(
-            pyseccomp.ALLOW, "ioctl", pyseccomp.Arg(1, pyseccomp.MASKED_EQ, _WORD, request & _WORD)
-        )
+def _connector() -> bytes:
+    rules = _common(policy.CONNECTOR)
+    rules.allow("socket", _arg(0, pyseccomp.EQ, socket.AF_UNIX))
+    rules.allow("ioctl", _bits(1, _WORD, policy.FIONBIO))
+    return rules.program()
+
+
+def _common(calls: tuple[str, ...]) -> _Rules:
+    rules = _Rules()
+    for call in calls:
+        rules.allow(call)
+    rules.allow("newfstatat", _arg(3, pyseccomp.EQ, _AT_EMPTY_PATH))
+    # No memory becomes code.
+    rules.allow("mmap", _bits(2, _PROT_EXEC, 0))
+    rules.allow("mprotect", _bits(2, _PROT_EXEC, 0))
+    for option in (_PR_SET_NAME, _PR_GET_NAME):
+        rules.allow("prctl", _arg(0, pyseccomp.EQ, option))
+    return rules
+
+
+def _arg(number: int, comparison: int, value: int) -> pyseccomp.Arg:
+    return pyseccomp.Arg(number, comparison, value)
+
+
+def _bits(number: int, mask: int, value: int) -> pyseccomp.Arg:
+    return pyseccomp.Arg(number, pyseccomp.MASKED_EQ, mask, value)
 
 
 def _names() -> bytes:
-    """Of every system call by number, each ended by a zero byte."""
     names = []
     for number in range(_MOST_CALLS):
         try:

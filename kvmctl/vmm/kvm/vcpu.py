@@ -22,7 +22,9 @@ from enum import Enum
 from typing import Final, Protocol
 
 from kvmctl.host.cpumodel import CpuidEntry
+from kvmctl.vmm.engine.bus import IoBus
 from kvmctl.vmm.engine.runloop import RunLoop
+from kvmctl.vmm.jail.threads import Thread, narrow
 from kvmctl.vmm.kvm import abi
 from kvmctl.vmm.kvm.state import VcpuState, msr_block, vcpu_ioctl, write_msrs
 from kvmctl.vmm.kvm.system import KvmError
@@ -34,15 +36,6 @@ _PR_SET_NAME: Final = 15
 _REKICK_SECONDS: Final = 0.02
 
 log = logging.getLogger(__name__)
-
-
-class Bus(Protocol):
-    """Where port and memory accesses of the guest go."""
-
-    def pio_read(self, port: int, size: int) -> int: ...
-    def pio_write(self, port: int, size: int, value: int) -> None: ...
-    def mmio_read(self, address: int, size: int) -> int: ...
-    def mmio_write(self, address: int, size: int, value: int) -> None: ...
 
 
 class Fault(Enum):
@@ -61,7 +54,7 @@ class ExitHandler(Protocol):
     """The machine, as its vCPUs see it."""
 
     @property
-    def bus(self) -> Bus: ...
+    def bus(self) -> IoBus: ...
     def vcpu_fault(self, vcpu: Vcpu, fault: Fault, detail: str) -> None: ...
     def emulation_failed(self, vcpu: Vcpu, instruction: bytes) -> str | None: ...
 
@@ -231,6 +224,7 @@ class Vcpu:
     # the run loop
 
     def _main(self) -> None:
+        narrow(Thread.VCPU)
         _name_thread(f"CPU {self.index}/KVM")
         signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED_SIGNALS)
         self.request_exit()

@@ -10,6 +10,7 @@ from contextlib import suppress
 
 from kvmctl.vmm.devices.virtio.device import BackendDevice, Ring
 from kvmctl.vmm.devices.virtio.queue import QueueLayout
+from kvmctl.vmm.jail.threads import Thread, narrow
 
 
 class ServedQueue:
@@ -65,6 +66,7 @@ class ServedQueue:
         os.close(self._wake_fd)
 
     def _main(self) -> None:
+        narrow(Thread.IO)
         waiting = select.poll()
         waiting.register(self._wake_fd, select.POLLIN)
         while not self._stopping:

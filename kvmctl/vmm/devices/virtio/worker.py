@@ -11,6 +11,7 @@ from typing import Final
 
 from kvmctl.vmm.devices.virtio.device import QueueEngine, Stopped
 from kvmctl.vmm.devices.virtio.queue import Chain, QueueError, SplitQueue
+from kvmctl.vmm.jail.threads import Thread, narrow
 
 _PR_SET_NAME: Final = 15
 _NAME_SIZE: Final = 15
@@ -51,6 +52,7 @@ class QueueWorker:
         self._thread.join()
 
     def _main(self) -> None:
+        narrow(Thread.IO)
         ctypes.CDLL(None).prctl(_PR_SET_NAME, self._name.encode()[:_NAME_SIZE], 0, 0, 0)
         try:
             self._serve()
