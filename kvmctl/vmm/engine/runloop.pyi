@@ -1,7 +1,7 @@
 import mmap
 
-from kvmctl.vmm.kvm.vcpu import Bus
+from kvmctl.vmm.engine.bus import IoBus
 
 class RunLoop:
-    def __init__(self, fd: int, run_map: mmap.mmap, bus: Bus) -> None: ...
+    def __init__(self, fd: int, run_map: mmap.mmap, bus: IoBus) -> None: ...
     def run(self) -> int: ...

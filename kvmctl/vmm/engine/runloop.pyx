@@ -8,6 +8,8 @@ from libc.errno cimport errno
 from libc.stdint cimport uint8_t, uint16_t, uint32_t, uint64_t
 from libc.string cimport memcpy
 
+from kvmctl.vmm.engine.bus cimport IoBus
+
 cdef extern from "<sys/ioctl.h>" nogil:
     int ioctl(int fd, unsigned long request, ...)
 
@@ -50,11 +52,11 @@ cdef class RunLoop:
     """One vCPU's. `run_map` is the mapping of its kvm_run structure."""
 
     cdef int _fd
-    cdef object _bus
+    cdef IoBus _bus
     cdef uint8_t[::1] _map
     cdef kvm_run *_run
 
-    def __cinit__(self, int fd, run_map, bus):
+    def __cinit__(self, int fd, run_map, IoBus bus):
         self._fd = fd
         self._bus = bus
         self._map = run_map
@@ -81,24 +83,26 @@ cdef class RunLoop:
         cdef uint64_t value
         cdef uint8_t *data
         cdef uint32_t index
+        cdef IoBus bus = self._bus
         for index in range(RUN_IO_COUNT(self._run)):
             data = <uint8_t *>self._run + RUN_IO_OFFSET(self._run) + index * size
             value = 0
             if RUN_IO_DIRECTION(self._run) == KVM_EXIT_IO_IN:
-                value = self._bus.pio_read(port, size)
+                value = bus.load(bus.ports, port, size)
                 memcpy(data, &value, size)
             else:
                 memcpy(&value, data, size)
-                self._bus.pio_write(port, size, value)
+                bus.store(bus.ports, port, size, value)
         return 0
 
     cdef int _mmio(self) except -1:
         cdef uint32_t size = RUN_MMIO_LENGTH(self._run)
         cdef uint64_t value = 0
+        cdef IoBus bus = self._bus
         if RUN_MMIO_WRITES(self._run):
             memcpy(&value, RUN_MMIO_DATA(self._run), size)
-            self._bus.mmio_write(RUN_MMIO_ADDRESS(self._run), size, value)
+            bus.store(bus.mmio, RUN_MMIO_ADDRESS(self._run), size, value)
         else:
-            value = self._bus.mmio_read(RUN_MMIO_ADDRESS(self._run), size)
+            value = bus.load(bus.mmio, RUN_MMIO_ADDRESS(self._run), size)
             memcpy(RUN_MMIO_DATA(self._run), &value, size)
         return 0
