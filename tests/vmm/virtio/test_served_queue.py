@@ -129,7 +129,7 @@ def test_a_pause_and_a_reset(bench: Bench) -> None:
 def test_signals_by_the_interrupt_pin(bench: Bench) -> None:
     bench.run()
     os.eventfd_write(bench.backend.rings[0].call_fd, 1)
-    bench.until(lambda: bench.levels.get(10) is True)
+    bench.until(lambda: bench.levels.get(11) is True)
     assert bench.read(pci.ISR, 1) == pci.ISR_QUEUE
 
 

@@ -32,10 +32,10 @@ def test_a_request_by_the_notify_register(bench: Bench) -> None:
     assert bench.device.started_with == F_VERSION_1
     bench.request(b"stressed")
     bench.write(pci.NOTIFY, 2, 0)
-    bench.until(lambda: bench.levels.get(10) is True)
+    bench.until(lambda: bench.levels.get(11) is True)
     assert bench.memory.read(DATA + 0x100, 8) == b"desserts"
     assert bench.read(pci.ISR, 1) == pci.ISR_QUEUE
-    assert bench.levels[10] is False
+    assert bench.levels[11] is False
     assert bench.read(pci.ISR, 1) == 0
 
 
@@ -53,7 +53,7 @@ def test_a_request_ends_in_a_message(bench: Bench) -> None:
     bench.write(pci.NOTIFY, 2, 0)
     bench.until(lambda: bench.vectors[1].sent == 1)
     assert bench.memory.read(DATA + 0x100, 4) == b"evil"
-    assert not bench.levels.get(10)
+    assert not bench.levels.get(11)
 
 
 def test_a_vector_that_is_not_there(bench: Bench) -> None:
