@@ -8,7 +8,7 @@ limits, buffers that O_DIRECT does not take. A request that fails or falls short
 out once more, so that there is one place for what becomes of errors.
 """
 
-from libc.errno cimport EAGAIN, EBUSY, EINTR, errno
+from libc.errno cimport EAGAIN, EBUSY, EINTR, EIO, errno
 from libc.stdint cimport int32_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
 from libc.string cimport memcpy
@@ -401,7 +401,7 @@ cdef class DiskQueue:
         self._free = index
         self._busy -= 1
         if result < 0 or <uint64_t>result != slot.length:
-            if slot.kind == 2:
+            if (slot.kind == 2 and result != -EAGAIN) or (result == -EIO and slot.kind == T_OUT and self._rules.stable):
                 self._rules.sync_error = -result
             self._failed[self._failed_count] = slot.head
             self._failed_count += 1
