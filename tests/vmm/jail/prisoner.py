@@ -1,8 +1,8 @@
 """A process that goes into a VMM's jail and then tries to get out: what hostile code in it could do.
 
 Every attempt is a system call of its own, made in a process of its own, because a breach of the filters ends
-the process. The answers are a line of JSON for each on standard output; arguments are the jail as JSON, the kind
-of thread, the process id of a victim outside, and the attempts to make where it is not all of them.
+the process. The answers are a line of JSON for each on standard output; arguments are the jail as JSON, the
+kind of thread, the process id of a victim outside, and the attempts to make where it is not all of them.
 """
 
 from __future__ import annotations
