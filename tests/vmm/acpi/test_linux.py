@@ -13,7 +13,7 @@ import pytest
 from kvmctl.host import kvm
 from tests.guests.linux import cpio
 from tests.guests.linux.fixture import LinuxGuest
-from tests.vmm.boot.test_guest import PATIENCE, output_until
+from tests.vmm.processes import PATIENCE, output_until
 
 pytestmark = [pytest.mark.kvm, pytest.mark.slow, pytest.mark.timeout(1500)]
 

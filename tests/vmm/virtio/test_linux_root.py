@@ -45,17 +45,15 @@ def boot(guest: LinuxGuest, directory: Path, features: str, options: str) -> str
 
 
 @pytest.mark.parametrize(
-    ("features", "options"),
-    [("", ""), ("<features><acpi/></features>", ""), ("", "pci=nomsi")],
-    ids=["MSI-X without ACPI", "ACPI", "interrupt pin"],
+    "features", ["", "<features><acpi/></features>"], ids=["from configuration space", "from _PRT"]
 )
 def test_root_on_the_first_disk(
     linux_guest: LinuxGuest,
     tmp_path: Path,
     features: str,
-    options: str,
 ) -> None:
-    output = boot(linux_guest, tmp_path, features, options)
+    """By its interrupt pin: messages are test_linux_devices's."""
+    output = boot(linux_guest, tmp_path, features, "pci=nomsi")
     assert re.search(r"virtio_blk virtio\d+: \[vda\] 32768 512-byte logical blocks", output), output
     assert re.search(r"EXT4-fs \(vda\): mounted filesystem", output), output
     assert "VFS: Mounted root (ext4 filesystem)" in output
