@@ -1,10 +1,13 @@
 """The figures of virConnectGetAllDomainStats, a group a function (virDomainStatsTypes)."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from enum import IntFlag
+from typing import Final, TypeVar
 
 from kvmctl.driver import disks, nics
 from kvmctl.driver.balloon import MemoryStat, current_memory, statistics
+from kvmctl.driver.disks import DiskTraffic
 from kvmctl.driver.domain import DomainObject
 from kvmctl.driver.rpc import VirError
 from kvmctl.driver.rpc.types.params import ParamType, TypedParam
@@ -12,6 +15,8 @@ from kvmctl.driver.vcpus import current_vcpus, vcpu_threads
 from kvmctl.driver.vmprocess import cpu_times, resident_size, thread_cpu
 
 _VCPU_RUNNING = 1  # VIR_VCPU_RUNNING
+
+T = TypeVar("T")
 
 
 class StatsGroup(IntFlag):
@@ -35,23 +40,55 @@ KNOWN = (
 )
 
 
-async def domain_stats(domain: DomainObject, groups: StatsGroup, *, ask: bool) -> list[TypedParam]:
-    """``ask``: whether the guest's VMM may be asked. What fails leaves only its own figures out."""
-    params: list[TypedParam] = []
-    if StatsGroup.STATE in groups:
-        params += [_int("state.state", domain.state), _int("state.reason", domain.reason)]
-    if StatsGroup.CPU_TOTAL in groups and domain.run is not None:
-        user, system = cpu_times(domain.run.process.pid)
-        params += [_big("cpu.time", user + system), _big("cpu.user", user), _big("cpu.system", system)]
-    for group, figures in _ASKING.items():
-        if group in groups:
-            try:
-                params += [param async for param in figures(domain, ask)]
-            except VirError:
-                continue
-    if StatsGroup.INTERFACE in groups and domain.active:
-        params += _interfaces(domain)
-    return params
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What only the guest's VMM knows."""
+
+    balloon: Mapping[MemoryStat, int] = field(default_factory=dict)
+    disks: Mapping[str, DiskTraffic] = field(default_factory=dict)
+    """By alias."""
+
+
+NOTHING: Final = Asked()
+
+
+async def ask(domain: DomainObject, groups: StatsGroup) -> Asked:
+    """For these groups; what fails leaves only its own figures out."""
+    balloon: Mapping[MemoryStat, int] = {}
+    traffic: Mapping[str, DiskTraffic] = {}
+    if groups & StatsGroup.VCPU:
+        await _or_else(vcpu_threads(domain), None)
+    if groups & StatsGroup.BALLOON:
+        balloon = await _or_else(statistics(domain), balloon)
+    if groups & StatsGroup.BLOCK and domain.definition.devices.disks:
+        traffic = await _or_else(disks.traffic(domain), traffic)
+    return Asked(balloon, traffic)
+
+
+async def _or_else(answer: Awaitable[T], otherwise: T) -> T:
+    try:
+        return await answer
+    except VirError:
+        return otherwise
+
+
+Figures = Callable[[DomainObject, Asked], Iterable[TypedParam]]
+"""Of one group. Never waits: a host has a thousand domains, most of which do not run."""
+
+
+def figures_of(groups: StatsGroup) -> list[Figures]:
+    return [figures for group, figures in _FIGURES.items() if group in groups]
+
+
+def _state(domain: DomainObject, _asked: Asked) -> Iterable[TypedParam]:
+    return _int("state.state", domain.state), _int("state.reason", domain.reason)
+
+
+def _cpu_total(domain: DomainObject, _asked: Asked) -> Iterable[TypedParam]:
+    if domain.run is None:
+        return ()
+    user, system = cpu_times(domain.run.process.pid)
+    return _big("cpu.time", user + system), _big("cpu.user", user), _big("cpu.system", system)
 
 
 _BALLOON = {
@@ -69,39 +106,38 @@ _BALLOON = {
 }
 
 
-async def _balloon(domain: DomainObject, ask: bool) -> AsyncIterator[TypedParam]:
+def _balloon(domain: DomainObject, asked: Asked) -> Iterator[TypedParam]:
     yield _big("balloon.current", current_memory(domain))
     yield _big("balloon.maximum", domain.definition.memory // 1024)
     if domain.run is None:
         return
     yield _big("balloon.rss", resident_size(domain.run.process.pid) // 1024)
-    if ask:
-        for tag, value in (await statistics(domain)).items():
-            if tag in _BALLOON:
-                yield _big(f"balloon.{_BALLOON[tag]}", value)
+    for tag, value in asked.balloon.items():
+        if tag in _BALLOON:
+            yield _big(f"balloon.{_BALLOON[tag]}", value)
 
 
-async def _vcpus(domain: DomainObject, ask: bool) -> AsyncIterator[TypedParam]:
-    yield _uint("vcpu.current", current_vcpus(domain.definition))
-    yield _uint("vcpu.maximum", domain.definition.vcpus)
+def _vcpus(domain: DomainObject, _asked: Asked) -> Iterator[TypedParam]:
+    definition = domain.definition
+    yield _uint("vcpu.current", current_vcpus(definition))
+    yield _uint("vcpu.maximum", definition.vcpus)
     run = domain.run
-    if run is None or not (ask or run.vcpu_threads):
+    if run is None or run.vcpu_threads is None:
         return
-    for number, thread in (await vcpu_threads(domain)).items():
+    for number, thread in run.vcpu_threads.items():
         yield _int(f"vcpu.{number}.state", _VCPU_RUNNING)
         yield _big(f"vcpu.{number}.time", thread_cpu(run.process.pid, thread)[0])
 
 
-async def _blocks(domain: DomainObject, ask: bool) -> AsyncIterator[TypedParam]:
+def _blocks(domain: DomainObject, asked: Asked) -> Iterator[TypedParam]:
     definition = domain.definition
-    traffic = await disks.traffic(domain) if domain.active and ask else {}
     yield _uint("block.count", len(definition.devices.disks))
     for number, disk in enumerate(definition.devices.disks):
         prefix = f"block.{number}"
         yield TypedParam.of(f"{prefix}.name", ParamType.STRING, disk.target)
         if disk.source is not None:
             yield TypedParam.of(f"{prefix}.path", ParamType.STRING, disk.source)
-        if (passed := traffic.get(disk.alias or "")) is not None:
+        if (passed := asked.disks.get(disk.alias or "")) is not None:
             yield _big(f"{prefix}.rd.reqs", passed.rd_operations)
             yield _big(f"{prefix}.rd.bytes", passed.rd_bytes)
             yield _big(f"{prefix}.rd.times", passed.rd_total_times)
@@ -119,7 +155,9 @@ async def _blocks(domain: DomainObject, ask: bool) -> AsyncIterator[TypedParam]:
         yield _big(f"{prefix}.physical", size.physical)
 
 
-def _interfaces(domain: DomainObject) -> Iterator[TypedParam]:
+def _interfaces(domain: DomainObject, _asked: Asked) -> Iterator[TypedParam]:
+    if not domain.active:
+        return
     interfaces = domain.definition.devices.interfaces
     yield _uint("net.count", len(interfaces))
     for number, interface in enumerate(interfaces):
@@ -139,7 +177,14 @@ def _interfaces(domain: DomainObject) -> Iterator[TypedParam]:
         yield _big(f"{prefix}.tx.drop", passed.tx_dropped)
 
 
-_ASKING = {StatsGroup.BALLOON: _balloon, StatsGroup.VCPU: _vcpus, StatsGroup.BLOCK: _blocks}
+_FIGURES: Final[Mapping[StatsGroup, Figures]] = {
+    StatsGroup.STATE: _state,
+    StatsGroup.CPU_TOTAL: _cpu_total,
+    StatsGroup.BALLOON: _balloon,
+    StatsGroup.VCPU: _vcpus,
+    StatsGroup.INTERFACE: _interfaces,
+    StatsGroup.BLOCK: _blocks,
+}
 
 
 def _int(name: str, value: int) -> TypedParam:

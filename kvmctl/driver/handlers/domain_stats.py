@@ -13,7 +13,7 @@ from kvmctl.driver.handlers.table import Table
 from kvmctl.driver.handlers.typed import TYPED_STRING_OKAY
 from kvmctl.driver.rpc import Connection, ErrorCode, Procedure, types
 from kvmctl.driver.rpc.types.params import ParamType, TypedParam
-from kvmctl.driver.stats import KNOWN, StatsGroup, domain_stats
+from kvmctl.driver.stats import KNOWN, NOTHING, StatsGroup, ask, figures_of
 from kvmctl.driver.vmprocess import cpu_times
 from kvmctl.host import cpu
 
@@ -43,21 +43,21 @@ async def connect_get_all_domain_stats(
         domains = [domain for domain in named if domain is not None]
     else:
         domains = list(driver.inventory)
-    chosen = [domain for domain in domains if matches(domain, ListFlags(args.flags & int(ALL_FILTERS)))]
+    filters = ListFlags(args.flags & int(ALL_FILTERS))
+    chosen = [domain for domain in domains if matches(domain, filters)]
+    # Guests are asked side by side; without patience none that a job has. The others have nobody to ask.
     patient = not args.flags & _NOWAIT
-    # Guests are asked side by side; about the others nobody has to be asked.
-    running = [domain for domain in chosen if domain.active]
-    asked = await asyncio.gather(*(_record(domain, groups, patient) for domain in running))
-    records = dict(zip(running, asked, strict=True))
-    return types.ConnectGetAllDomainStatsRet(
-        ret_stats=tuple([records.get(each) or await _record(each, groups, patient) for each in chosen])
-    )
+    running = [domain for domain in chosen if domain.active and (patient or not domain.jobs.held)]
+    answers = await asyncio.gather(*(ask(domain, groups) for domain in running))
+    asked = dict(zip(running, answers, strict=True))
+    figures = figures_of(groups)
 
+    def record(domain: DomainObject) -> types.DomainStatsRecord:
+        known = asked.get(domain, NOTHING)
+        params = [param for group in figures for param in group(domain, known)]
+        return types.DomainStatsRecord(dom=wire_domain(domain), params=tuple(params))
 
-async def _record(domain: DomainObject, groups: StatsGroup, patient: bool) -> types.DomainStatsRecord:
-    """Without patience the guest is not asked while a job has it."""
-    params = await domain_stats(domain, groups, ask=patient or not domain.jobs.held)
-    return types.DomainStatsRecord(dom=wire_domain(domain), params=tuple(params))
+    return types.ConnectGetAllDomainStatsRet(ret_stats=tuple(map(record, chosen)))
 
 
 @table.answers(Procedure.DOMAIN_GET_CPU_STATS)

@@ -23,6 +23,7 @@ T = TypeVar("T")
 _ARMS = "__xdr_arms__"
 _DECLARED = "__xdr_declared__"
 _U32 = packing.Struct(">I")
+_FILL = tuple(bytes(length) for length in range(4))
 _compiled: dict[Any, Codec] = {}
 
 
@@ -248,9 +249,12 @@ def _integer(note: Integer) -> Codec:
             raise XdrError(f"{value} is out of range")
         return value
 
+    pack = packer.pack
+    bounded = note.low is not None or note.high is not None
+
     def encode_integer(out: bytearray, value: Any) -> None:
         try:
-            out += packer.pack(check(value))
+            out += pack(check(value) if bounded else value)
         except (packing.error, TypeError) as error:
             raise XdrError(f"{value!r} does not fit: {error}") from None
 
@@ -348,10 +352,12 @@ def _fixed_opaque(note: FixedOpaque) -> Codec:
 
 
 def _text(note: Text) -> Codec:
+    pack = _U32.pack
+    maximum = note.maximum
+
     def encode_text(out: bytearray, value: Any) -> None:
-        data = _as_text(value, note.maximum)
-        out += _U32.pack(len(data))
-        _write_padded(out, data)
+        data = _as_text(value, maximum)
+        out += pack(len(data)) + data + _FILL[-len(data) % 4]
 
     def decode_text(reader: Reader) -> str:
         return _to_text(reader.padded(reader.count(note.maximum, 1)))
@@ -414,6 +420,8 @@ def _fixed_chars(note: FixedChars) -> Codec:
 
 
 def _array(item: Codec, maximum: int) -> Codec:
+    encode_item = item.encode
+
     def encode_array(out: bytearray, value: Any) -> None:
         if not isinstance(value, tuple | list):
             raise XdrError(f"tuple expected, not {type(value).__name__}")
@@ -421,7 +429,7 @@ def _array(item: Codec, maximum: int) -> Codec:
             raise XdrError(f"{len(value)} items exceed the maximum {maximum}")
         out += _U32.pack(len(value))
         for element in value:
-            item.encode(out, element)
+            encode_item(out, element)
 
     def decode_array(reader: Reader) -> tuple[Any, ...]:
         return tuple(item.decode(reader) for _ in range(reader.count(maximum, item.minimum)))
@@ -450,6 +458,7 @@ def _enumeration(kind: type[IntEnum]) -> Codec:
     """Enumeration, RFC 4506, section 4.3."""
     packer = packing.Struct(">i")
     members = {int(member): member for member in kind}
+    packed = {int(member): packer.pack(member) for member in kind}
 
     def to_member(value: Any) -> IntEnum:
         member = members.get(value)
@@ -458,7 +467,7 @@ def _enumeration(kind: type[IntEnum]) -> Codec:
         return member
 
     def encode_member(out: bytearray, value: Any) -> None:
-        out += packer.pack(to_member(value))
+        out += packed[to_member(value)]
 
     def decode_member(reader: Reader) -> IntEnum:
         return to_member(packer.unpack(reader.take(4))[0])
@@ -473,14 +482,15 @@ def _fields(kind: type[Any]) -> list[tuple[str, Any]]:
 
 def _struct(kind: type[Any]) -> Codec:
     members = [(name, codec(annotation)) for name, annotation in _fields(kind)]
+    encoders = [(name, member.encode) for name, member in members]
     decoders = [member.decode for _, member in members]
 
     def encode_struct(out: bytearray, value: Any) -> None:
         if not isinstance(value, kind):
             raise XdrError(f"{kind.__name__} expected, not {type(value).__name__}")
-        for name, member in members:
+        for name, encoder in encoders:
             try:
-                member.encode(out, getattr(value, name))
+                encoder(out, getattr(value, name))
             except XdrError as error:
                 raise XdrError(f"{kind.__name__}.{name}: {error}") from None
 
