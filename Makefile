@@ -5,7 +5,8 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help deps deps-test deps-bench bench deps-linux venv guest demo demo-linux test check-fast lint man-lint clean
+.PHONY: help deps deps-test deps-bench bench deps-linux venv guest demo demo-linux test check-fast fuzz lint \
+        man-lint audit lock clean
 
 # Debian packages. libvirt-python is built from source against libvirt-dev; gcc also builds the demo guest.
 APT_BUILD := gcc libc6-dev pkg-config libvirt-dev python3 python3-dev python3-venv
@@ -70,9 +71,15 @@ $(BIN)/python:
 
 ENGINE := $(wildcard kvmctl/vmm/engine/*.pyx kvmctl/vmm/engine/*.pxd)
 
-$(VENV)/.installed: pyproject.toml setup.py $(ENGINE) | $(BIN)/python
+PIP    := $(BIN)/python -m pip install -qq --disable-pip-version-check
+# Every package by version and hash; what builds them is there before, so that nothing else is fetched.
+LOCKS  := requirements/build.txt requirements/ci.txt
+
+$(VENV)/.installed: pyproject.toml setup.py $(LOCKS) $(ENGINE) | $(BIN)/python
 	@echo "Installing kvmctl and its Python packages into $(VENV) (takes up to a minute)"
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --editable '.[test,lint]'
+	@$(PIP) --require-hashes -r requirements/build.txt
+	@$(PIP) --require-hashes --no-build-isolation -r requirements/ci.txt
+	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 venv: deps $(VENV)/.installed guest ## Install kvmctl into .venv, from this directory
@@ -100,12 +107,28 @@ bench: deps-bench venv ## Measure kvmctl beside QEMU, libvirtd and kvmtool: one 
 check-fast: venv lint ## The checks and tests that start no guest
 	@exec $(PYTEST) -m 'not kvm and not slow' $(ARGS)
 
-lint: $(VENV)/.installed man-lint ## ruff, mypy and mandoc
+fuzz: venv ## Fuzz: ARGS="--seconds 600 rpc queues"; without, every target for a minute
+	@$(PIP) --require-hashes -r requirements/fuzz.txt || echo "Without atheris no coverage guides the inputs." >&2
+	@exec nice -n 10 $(BIN)/python -m tests.fuzz $(ARGS)
+
+lint: $(VENV)/.installed man-lint audit ## ruff, mypy, mandoc and pip-audit
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 
 man-lint:
 	@if command -v mandoc >/dev/null; then mandoc -Tlint -Wwarning man/*.[158]; fi
+
+audit: $(VENV)/.installed
+	@$(BIN)/python requirements/audit.py
+
+UV_LOCK := $(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+           --custom-compile-command 'make lock'
+
+lock: $(BIN)/python ## Pin the Python packages again, after a change of pyproject.toml
+	@$(PIP) uv
+	@$(UV_LOCK) requirements/build.in -o requirements/build.txt
+	@$(UV_LOCK) pyproject.toml --extra test --extra lint -o requirements/ci.txt
+	@$(UV_LOCK) requirements/fuzz.in -o requirements/fuzz.txt
 
 clean: ## Remove what was built here (.venv too)
 	@rm -rf $(VENV) build kvmctl.egg-info kvmctl/demo/*.elf

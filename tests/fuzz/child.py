@@ -194,12 +194,12 @@ def main() -> None:
     if options.engine == "slice":
         for name in names:
             _load(name)
-            print(json.dumps([name, _forked(partial(run_slice, name))]), flush=True)
+            print(json.dumps([name, in_child(partial(run_slice, name))]), flush=True)
         return
     if options.engine == "replay":
         for path in (path for name in names for path in kept(name) if path.name.startswith(REGRESSION)):
             _load(path.parent.name)
-            found = _forked(partial(run_again, path))
+            found = in_child(partial(run_again, path))
             print(json.dumps([f"{path.parent.name}/{path.name}", found]), flush=True)
         return
     target = load(options.target, instrumented=options.engine != "plain")
@@ -211,7 +211,7 @@ def main() -> None:
     {"plain": _plain, "atheris": _guided}[options.engine](options.target, target, run, options)
 
 
-def _forked(run: Callable[[], dict[str, str]]) -> dict[str, str]:
+def in_child(run: Callable[[], dict[str, str]]) -> dict[str, str]:
     """Each run starts from the same state, with what all have imported."""
     reader, writer = os.pipe()
     pid = os.fork()

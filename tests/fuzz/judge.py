@@ -96,6 +96,7 @@ class Judge:
             with self._limits():
                 self.operations += self._run(data)
         except self._target.refusals as error:
+            self.operations += 1
             if _from_memory(error):
                 self._found(error, data)
         except (Exception, TooMuch) as error:

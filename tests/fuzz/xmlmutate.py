@@ -65,6 +65,10 @@ class XmlMutator:
         self._elements: list[etree._Element] = []
         for text in texts:
             self._elements += [one for one in etree.fromstring(text).iter() if isinstance(one.tag, str)]
+        self._alike: dict[str, list[str]] = {}
+        for one in self._elements:
+            for name, value in one.attrib.items():
+                self._alike.setdefault(f"{one.tag}@{name}", []).append(value)
         values = {value for one in self._elements for value in (*one.attrib.values(), one.text or "")}
         self._values = sorted({*values, *_VALUES})
         self._texts = Mutator(
@@ -92,7 +96,7 @@ class XmlMutator:
             root = etree.fromstring(data, etree.XMLParser(resolve_entities=False, no_network=True))
         except (etree.XMLSyntaxError, ValueError):
             return self._texts(data, rng)
-        for _ in range(rng.randint(1, 4)):
+        for _ in range(rng.choice((1, 1, 1, 2, 4))):
             elements = [one for one in root.iter() if isinstance(one.tag, str)]
             try:
                 rng.choice(self._changes)(rng.choice(elements), rng)
@@ -102,7 +106,9 @@ class XmlMutator:
 
     def _change_value(self, element: etree._Element, rng: random.Random) -> None:
         if element.attrib:
-            element.set(rng.choice(sorted(element.attrib)), rng.choice(self._values))
+            name = rng.choice(sorted(element.attrib))
+            alike = self._alike.get(f"{element.tag}@{name}")
+            element.set(name, rng.choice(alike if alike and rng.randrange(2) else self._values))
 
     def _take_attribute(self, element: etree._Element, rng: random.Random) -> None:
         alike = [one for one in self._elements if one.tag == element.tag]

@@ -61,9 +61,9 @@ def _seeds() -> list[bytes]:
     whole = b"\x00\x00"
     packed = [images.compressed(_SMALL, name) for name in images.COMPRESSORS]
     bombs = [
-        images.COMPRESSORS[name](bytes(8 << 20)) + struct.pack("<I", size)
+        images.COMPRESSORS[name](bytes(2 << 20)) + struct.pack("<I", size)
         for name in images.COMPRESSORS
-        for size in (1 << 20, 8 << 20)
+        for size in (1 << 18, 2 << 20)
     ]
     return [
         *(whole + kernel for kernel in (_SMALL, _PVH, _FLAT)),
