@@ -30,7 +30,7 @@ _EMULATED = re.compile(rb"(<domain\b[^>]*\btype=)(['\"])qemu\2")
 _OTHER_ARCHITECTURE = re.compile(rb"\barch=['\"](?!x86_64['\"])")
 
 _LACKING = re.compile(
-    r"/domain/devices(?:/|$)|/domain/os/(?:loader|nvram|@firmware|firmware|bootmenu|bios|acpi)\b"
+    r"/domain/devices(?:/|$)|/domain/os/(?:loader|nvram|@firmware|firmware|acpi)\b"
     r"|/domain/os/type/@machine|/domain/maxMemory|/domain/launchSecurity|/domain/qemu:"
 )
 """Devices, memory modules, firmware and machines that kvmctl does not have, and QEMU's own options."""
@@ -44,7 +44,7 @@ _REFUSED_RIGHTLY: Final = {
     "cpu-phys-bits-passthrough2.xml": "libvirt refuses it too",
     "hugepages-default-5M.xml": "libvirt refuses it too: no host has such pages",
     "pseries-features-invalid-machine.xml": "libvirt refuses it too: a feature of another architecture",
-    "tseg-i440fx.xml": "libvirt refuses it too, and SMM is the firmware's, which kvmctl has not",
+    "tseg-i440fx.xml": "libvirt refuses it too, and kvmctl has no SMM",
     "cpu-hotplug-startup.xml": "vCPUs are plugged in from the first to the last",
     "numatune-memnode-unavailable-restrictive.xml": "the mode restrictive is a control group's",
 }
