@@ -34,6 +34,8 @@ class Config:
     unix_sock_group: str | None = None
     unix_sock_ro_perms: str = "0777"
     unix_sock_rw_perms: str = "0700"
+    auth_unix_rw: str = "none"
+    """Or "polkit", which is asked about every client of the read-write socket but root's."""
     user: str | None = None
     """That guests run as, a name or "+ID"; the keys from here on are qemu.conf's. See kvmctl.driver.jail."""
     group: str | None = None
@@ -151,6 +153,12 @@ def _outputs(value: Value) -> str:
     return text
 
 
+def _authentication(value: Value) -> str:
+    if value not in ("none", "polkit"):
+        raise ValueError('expected "none" or "polkit"')
+    return str(value)
+
+
 def _namespaces(value: Value) -> tuple[str, ...]:
     if not isinstance(value, tuple):
         raise ValueError('expected a list, as [ "mount", "net" ]')
@@ -173,6 +181,7 @@ _CHECKS: Mapping[str, Callable[[Value], Any]] = {
     "unix_sock_group": _text,
     "unix_sock_ro_perms": _permissions,
     "unix_sock_rw_perms": _permissions,
+    "auth_unix_rw": _authentication,
     "user": _text,
     "group": _text,
     "clear_emulator_capabilities": _number(0, 1),

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from kvmctl import __version__
-from kvmctl.driver import jail
+from kvmctl.driver import access, jail
 from kvmctl.driver.config import Config, ConfigError, load
 from kvmctl.driver.driver import Driver
 from kvmctl.driver.handlers import all_handlers
@@ -35,6 +35,7 @@ class Daemon:
         self._server = Server(
             all_handlers(self._driver),
             limits=config.limits,
+            authenticate=access.authentication(config, session=paths.session),
             on_connect=self._connected,
             on_disconnect=self._disconnected,
         )
@@ -66,7 +67,7 @@ class Daemon:
         await self._driver.stop()
 
     def _connected(self, connection: Connection) -> None:
-        log.debug("client %d connected (pid %d)", connection.id, connection.credentials.pid)
+        log.debug("client %d connected (%s)", connection.id, connection.credentials)
 
     def _disconnected(self, connection: Connection) -> None:
         log.debug("client %d has gone", connection.id)
@@ -202,6 +203,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         config = options.load(paths)
         jail.settings(config)
+        access.authentication(config, session=session)
         paths.create()
         if options.background:
             ready = daemonize()

@@ -2,6 +2,7 @@
 
 from kvmctl.driver.rpc import types as types
 from kvmctl.driver.rpc.builtin import Feature as Feature
+from kvmctl.driver.rpc.connection import Authenticate as Authenticate
 from kvmctl.driver.rpc.connection import Connection as Connection
 from kvmctl.driver.rpc.connection import Credentials as Credentials
 from kvmctl.driver.rpc.errors import ErrorCode as ErrorCode

@@ -7,6 +7,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any
 
 from kvmctl.driver.rpc import types
+from kvmctl.driver.rpc.errors import ErrorCode, ErrorDomain, VirError
 from kvmctl.driver.rpc.procedures import Procedure
 
 if TYPE_CHECKING:
@@ -43,9 +44,16 @@ _WIRE_FEATURES = {
 }
 
 
-async def _auth_list(_connection: Connection, _arguments: None) -> types.AuthListRet:
-    """The socket's file permissions are the authentication."""
-    return types.AuthListRet(types=(types.AuthType.NONE,))
+async def _auth_list(connection: Connection, _arguments: None) -> types.AuthListRet:
+    """The socket's file permissions are the authentication, unless polkit is to be asked."""
+    kind = types.AuthType.NONE if connection.authenticated else types.AuthType.POLKIT
+    return types.AuthListRet(types=(kind,))
+
+
+async def _auth_polkit(connection: Connection, _arguments: None) -> types.AuthPolkitRet:
+    if not await connection.authenticate():
+        raise VirError(ErrorCode.AUTH_FAILED, "polkit does not let this client in", ErrorDomain.RPC)
+    return types.AuthPolkitRet(complete=1)
 
 
 async def _connect_close(connection: Connection, _arguments: None) -> None:
@@ -72,6 +80,7 @@ async def _supports_feature(
 
 HANDLERS: dict[Procedure, Callable[[Connection, Any], Awaitable[Any]]] = {
     Procedure.AUTH_LIST: _auth_list,
+    Procedure.AUTH_POLKIT: _auth_polkit,
     Procedure.CONNECT_CLOSE: _connect_close,
     Procedure.CONNECT_SUPPORTS_FEATURE: _supports_feature,
 }

@@ -9,7 +9,7 @@ import itertools
 import logging
 import socket
 import struct
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Container, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -64,6 +64,11 @@ _BEFORE_OPEN: Final = frozenset(
 )
 
 
+_BEFORE_AUTHENTICATION: Final = frozenset(
+    {Procedure.AUTH_LIST, Procedure.AUTH_POLKIT, Procedure.CONNECT_CLOSE}
+)
+
+
 class ProtocolError(Exception):
     """The client broke the framing: there is nothing to answer, it is dropped."""
 
@@ -75,6 +80,13 @@ class Credentials:
     pid: int
     uid: int
     gid: int
+
+    def __str__(self) -> str:
+        return f"pid {self.pid}, uid {self.uid}, gid {self.gid}"
+
+
+Authenticate = Callable[[Credentials], Awaitable[bool]]
+"""Whether who is there may use a read-write socket."""
 
 
 class Connection:
@@ -92,6 +104,7 @@ class Connection:
         writer: asyncio.StreamWriter,
         *,
         readonly: bool,
+        authenticate: Authenticate | None = None,
         at_once: Container[int] = (),
         on_open: Callable[[], None] = lambda: None,
     ) -> None:
@@ -101,6 +114,8 @@ class Connection:
         self.opened = False
         self.context: dict[str, Any] = {}
         self.credentials = _credentials(writer)
+        self._authenticate = authenticate
+        self.authenticated = authenticate is None or self.credentials.uid == 0
         self.handlers = handlers
         self._at_once = at_once
         self._in_a_row = 0
@@ -118,6 +133,12 @@ class Connection:
         self._writing = asyncio.Lock()
 
     # for handlers
+
+    async def authenticate(self) -> bool:
+        """Ask who knows whether this client may come in."""
+        if not self.authenticated and self._authenticate is not None:
+            self.authenticated = await self._authenticate(self.credentials)
+        return self.authenticated
 
     async def send_event(self, procedure: Procedure, event: object) -> None:
         """Queue an event. Never waits: a client that lets too much pile up is dropped."""
@@ -279,6 +300,8 @@ class Connection:
     def _handler(self, procedure: Procedure, arguments: Any) -> Handler:
         if procedure is Procedure.CONNECT_OPEN and self.opened:
             raise VirError(ErrorCode.INTERNAL_ERROR, "connection already open", ErrorDomain.RPC)
+        if not self.authenticated and procedure not in _BEFORE_AUTHENTICATION:
+            raise VirError(ErrorCode.RPC, "authentication required", ErrorDomain.RPC)
         if procedure not in _BEFORE_OPEN and not self.opened:
             raise VirError(ErrorCode.INTERNAL_ERROR, "connection not open", ErrorDomain.RPC)
         if self.readonly:
@@ -286,6 +309,8 @@ class Connection:
         handler: Handler | None = builtin.HANDLERS.get(procedure) or self.handlers.get(procedure)
         if handler is None:
             raise VirError(ErrorCode.NO_SUPPORT, api_name(procedure), ErrorDomain.RPC)
+        if procedure.guarded:
+            log.info("client %d (%s) calls %s", self.id, self.credentials, procedure.guarded)
         return handler
 
     async def _fail(self, header: Header, error: VirError, stream: Stream | None) -> None:
@@ -299,6 +324,10 @@ class Connection:
         if self._ended:
             raise _gone()
         key = (header.procedure, header.serial)
+        if len(self._streams) >= self._limits.streams:
+            raise VirError(
+                ErrorCode.RPC, f"a client may have {self._limits.streams} streams", ErrorDomain.STREAMS
+            )
         if key in self._streams:
             raise VirError(ErrorCode.RPC, f"serial {header.serial} already has a stream", ErrorDomain.STREAMS)
         stream_header = Header(

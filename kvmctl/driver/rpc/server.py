@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from kvmctl.driver.rpc import builtin
-from kvmctl.driver.rpc.connection import Connection
+from kvmctl.driver.rpc.connection import Authenticate, Connection
 from kvmctl.driver.rpc.keepalive import KeepaliveSettings
 from kvmctl.driver.rpc.procedures import Kind, Procedure
 
@@ -35,6 +35,8 @@ class Limits:
     clients: int = 5000
     anonymous: int = 20
     pending_calls: int = 20
+    streams: int = 256
+    """Of one client at a time."""
     event_backlog: int = 16 * 1024 * 1024
     keepalive: KeepaliveSettings = field(default_factory=KeepaliveSettings)
 
@@ -42,6 +44,7 @@ class Limits:
 class Server:
     """Serves any number of listening sockets until closed.
 
+    ``authenticate`` is asked about clients of sockets that are not read-only, except root's.
     ``on_connect`` and ``on_disconnect`` let the daemon follow its clients: idle timeout, subscriptions.
     """
 
@@ -50,6 +53,7 @@ class Server:
         handlers: Handlers,
         *,
         limits: Limits | None = None,
+        authenticate: Authenticate | None = None,
         on_connect: Callable[[Connection], None] | None = None,
         on_disconnect: Callable[[Connection], None] | None = None,
     ) -> None:
@@ -64,6 +68,7 @@ class Server:
         )
         self.limits = limits or Limits()
         self.connections: set[Connection] = set()
+        self._authenticate = authenticate
         self._on_connect = on_connect
         self._on_disconnect = on_disconnect
         self._tasks: set[asyncio.Task[None]] = set()
@@ -91,6 +96,7 @@ class Server:
                 reader,
                 writer,
                 readonly=readonly,
+                authenticate=None if readonly else self._authenticate,
                 at_once=self._at_once,
                 on_open=self._room.set,
             )
