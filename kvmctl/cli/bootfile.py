@@ -7,6 +7,8 @@ from pathlib import Path
 from .errors import Failure
 
 _HEAD = 0x9000  # an ISO 9660 image has its first descriptor at 32 KiB (ECMA-119, 6.2.1)
+_QCOW2 = b"QFI\xfb"
+_BOOT_SECTOR = b"\x55\xaa"
 _COMPRESSED = (
     b"\x1f\x8b",
     b"\xfd7zXZ\x00",
@@ -18,34 +20,32 @@ _COMPRESSED = (
 """gzip, xz, zstd, lz4 (legacy, frame) and bzip2, as Linux's images are compressed."""
 
 
-def check_kernel(path: Path) -> None:
-    """Return for a kernel; raise Failure with the next step for anything that kernels are taken for."""
+def is_disk(path: Path) -> bool:
+    """False for a kernel, true for what a firmware can boot; Failure with the next step for anything else."""
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD)
     except OSError as error:
         raise Failure(f"cannot read {path}: {error.strerror}", _hint(error)) from error
     if head[:4] == b"\x7fELF" or head[0x202:0x206] == b"HdrS" or head.startswith(_COMPRESSED):
-        return
-    kind = _disk_image(head)
+        return False
+    if head[:4] == _QCOW2 or head[510:512] == _BOOT_SECTOR:
+        return True
+    kind = _without_boot_sector(head)
     if kind:
         raise Failure(
-            f"{path} is {kind}, and there is no firmware yet that boots one by itself",
+            f"{path} is {kind} without a boot sector, so that it cannot be booted as a disk",
             f"Give a kernel for it: kvmctl run /boot/vmlinuz --initrd /boot/initrd.img --disk {path}",
         )
     raise Failure(
-        f"{path} is neither a Linux kernel nor an ELF program",
+        f"{path} is neither a Linux kernel, nor an ELF program, nor a disk with a boot sector",
         "A kernel is a bzImage or a vmlinux, such as /boot/vmlinuz-$(uname -r).",
     )
 
 
-def _disk_image(head: bytes) -> str | None:
-    if head[:4] == b"QFI\xfb":
-        return "a qcow2 disk image"
+def _without_boot_sector(head: bytes) -> str | None:
     if head[0x8001:0x8006] == b"CD001":
         return "an ISO 9660 image"
-    if head[510:512] == b"\x55\xaa":
-        return "a disk image with a boot sector"
     if head[0x438:0x43A] == b"\x53\xef":
         return "a file system image"
     return None

@@ -74,9 +74,9 @@ class NetSpec:
 
 @dataclass(frozen=True, slots=True)
 class Guest:
-    """A guest that boots a kernel, with its serial port as its console; memory in bytes."""
+    """A guest with its serial port as its console, of a kernel or else of its first disk; memory in bytes."""
 
-    kernel: Path
+    kernel: Path | None = None
     initrd: Path | None = None
     cmdline: str = ""
     memory: int = 64 << 20
@@ -100,7 +100,8 @@ class Guest:
         add(domain, "vcpu", str(self.vcpus))
         system = add(domain, "os")
         add(system, "type", "hvm", arch="x86_64")
-        add(system, "kernel", str(self.kernel.resolve()))
+        if self.kernel:
+            add(system, "kernel", str(self.kernel.resolve()))
         if self.initrd:
             add(system, "initrd", str(self.initrd.resolve()))
         if self.cmdline:

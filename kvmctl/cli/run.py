@@ -1,7 +1,8 @@
-"""run: from a kernel file to a running guest, in one command."""
+"""run: from a kernel or a disk image to a running guest, in one command."""
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from dataclasses import replace
@@ -11,11 +12,11 @@ from typing import Annotated
 import libvirt
 import typer
 
-from .bootfile import check_kernel
+from .bootfile import is_disk
 from .connection import Connection, Domain, connect
 from .console import run_console
 from .errors import Failure
-from .guestxml import DISK, NET, Guest, parse_disk, parse_net
+from .guestxml import DISK, NET, DiskSpec, Guest, image_format, parse_disk, parse_net
 from .options import options_of
 from .output import say, working
 from .sizes import parse_size
@@ -25,10 +26,12 @@ TITLE = "kvmctl run"
 
 def run(
     context: typer.Context,
-    kernel: Annotated[
+    image: Annotated[
         Path,
         typer.Argument(
-            metavar="KERNEL", help="A bzImage, a vmlinux or a flat ELF program.", show_default=False
+            metavar="IMAGE",
+            help="A bzImage, a vmlinux or a flat ELF program; or a disk that is booted from its boot sector.",
+            show_default=False,
         ),
     ],
     initrd: Annotated[
@@ -75,34 +78,37 @@ def run(
         bool, typer.Option("--autodestroy", help="End the guest when this command ends, whatever the reason.")
     ] = False,
 ) -> None:
-    """Run a kernel as a guest and show its console.
+    """Run a kernel or a disk image as a guest and show its console.
 
     Nothing of the guest stays when it ends. Ctrl-] leaves the console and the guest running; without a
     terminal the guest ends with the command.
 
     \b
     kvmctl run /boot/vmlinuz --initrd /boot/initrd.img
+    kvmctl run disk.qcow2 --memory 2G --net user
     kvmctl run bzImage --disk root.img --memory 1G --cpus 2
     kvmctl run bzImage --print-xml > guest.xml
     """
-    check_kernel(kernel)
+    from_disk = is_disk(image)
+    if from_disk and (initrd or cmdline is not None):
+        raise typer.BadParameter("--initrd and --cmdline are for a kernel; a disk has its own")
     if initrd and not initrd.is_file():
         raise Failure(f"the initial RAM disk {initrd} does not exist", "`ls /boot` shows this host's.")
     if detach and autodestroy:
         raise typer.BadParameter("--autodestroy needs this command to go on; leave --detach out")
     config = options_of(context).config
     what = Guest(
-        kernel,
+        None if from_disk else image,
         initrd,
-        _default_cmdline(initrd, bool(disks)) if cmdline is None else cmdline,
+        _cmdline(from_disk, initrd, bool(disks)) if cmdline is None else cmdline,
         memory=parse_size(memory or config.run_memory),
         vcpus=cpus or config.run_cpus,
         title=TITLE,
-        disks=tuple(parse_disk(text) for text in disks or ()),
+        disks=(*_boot_disk(image, from_disk), *(parse_disk(text) for text in disks or ())),
         nets=tuple(parse_net(text) for text in nets or ()),
     )
     if print_xml:
-        sys.stdout.write(what.xml(name or guest_name(kernel, set())))
+        sys.stdout.write(what.xml(name or guest_name(image, set())))
         return
     connection = connect(context)
     taken = {domain.name() for domain in connection.listAllDomains()}
@@ -111,7 +117,7 @@ def run(
     if connection.getType().lower() == "test":
         what = replace(what, domain_type="test")
     autodestroy = autodestroy or not (detach or sys.stdin.isatty())
-    domain = _create(connection, what.xml(name or guest_name(kernel, taken)), detach, autodestroy)
+    domain = _create(connection, what.xml(name or guest_name(image, taken)), detach, autodestroy)
     if detach:
         say(f"Started {domain.name()}. `kvmctl console {domain.name()}` shows it.")
         return
@@ -130,13 +136,23 @@ def _create(connection: Connection, xml: str, detach: bool, autodestroy: bool) -
         return connection.createXML(xml, flags)
 
 
-def _default_cmdline(initrd: Path | None, disk: bool) -> str:
+def _boot_disk(image: Path, from_disk: bool) -> tuple[DiskSpec, ...]:
+    """What cannot be written is a disk all the same."""
+    if not from_disk:
+        return ()
+    readonly = not os.access(image, os.W_OK)
+    return (DiskSpec(image.resolve(), image_format(image), readonly),)
+
+
+def _cmdline(from_disk: bool, initrd: Path | None, disk: bool) -> str:
     """What shows Linux on the serial port, with its root on the first disk where nothing else can hold it."""
+    if from_disk:
+        return ""
     return "console=ttyS0" + (" root=/dev/vda rw" if disk and not initrd else "")
 
 
-def guest_name(kernel: Path, taken: set[str]) -> str:
+def guest_name(image: Path, taken: set[str]) -> str:
     """The file's name, with a number where that is taken."""
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", kernel.resolve().name.removesuffix(".elf")).strip("-.") or "guest"
+    stem = re.sub(r"[^A-Za-z0-9._-]+", "-", image.resolve().name.removesuffix(".elf")).strip("-.") or "guest"
     names = (stem if number == 1 else f"{stem}-{number}" for number in range(1, len(taken) + 2))
     return next(name for name in names if name not in taken)

@@ -3,17 +3,19 @@ have."""
 
 import os
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Final
 
 from lxml import etree
 
 from kvmctl.domain.binding import choices
 from kvmctl.domain.model import Channel, Disk, Filesystem, MemoryBacking, Rng
+from kvmctl.domain.model.os import Loader
 from kvmctl.driver.capabilities import MACHINE, MACHINES, vcpu_limit
 from kvmctl.driver.emulator import emulator_path
 from kvmctl.driver.errors import failure
 from kvmctl.driver.rpc import ErrorCode
-from kvmctl.host import kvm
+from kvmctl.host import firmware, kvm
 from kvmctl.host.cpumodel import MODELS, CpuError, HostCpu, Model, Wish, choose, described
 
 _VIRT_TYPES = [
@@ -104,7 +106,7 @@ def domain_capabilities_xml(
     etree.SubElement(root, "vcpu", max=str(limit))
     etree.SubElement(root, "iothreads", supported="no")
     system = etree.SubElement(root, "os", supported="yes")
-    etree.SubElement(system, "loader", supported="no")
+    _loader(system)
     _processor(etree.SubElement(root, "cpu"))
     memory = etree.SubElement(root, "memoryBacking", supported="yes")
     _enumeration(memory, "sourceType", choices(MemoryBacking, "source/@type"))
@@ -118,6 +120,17 @@ def domain_capabilities_xml(
         etree.SubElement(features, feature, supported="no")
     etree.indent(root)
     return etree.tostring(root, encoding="unicode") + "\n"
+
+
+def _loader(system: etree._Element) -> None:
+    """The firmware for domains without a kernel; a <loader> of the domain's own is possible in any case."""
+    loader = etree.SubElement(system, "loader", supported="yes")
+    path = firmware.bios()
+    if Path(path).exists():
+        etree.SubElement(loader, "value").text = path
+    _enumeration(loader, "type", choices(Loader, "@type"))
+    _enumeration(loader, "readonly", ("yes", "no"))
+    _enumeration(loader, "secure", ("no",))
 
 
 def _enumeration(parent: etree._Element, name: str, values: Iterable[str]) -> None:

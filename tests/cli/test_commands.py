@@ -17,7 +17,7 @@ from rich.console import Console
 from typer.main import get_command
 
 from kvmctl.cli import config
-from kvmctl.cli.bootfile import check_kernel
+from kvmctl.cli.bootfile import is_disk
 from kvmctl.cli.errors import Failure, Status
 from kvmctl.cli.guestxml import disk_name, parse_disk, parse_net
 from kvmctl.cli.listing import Row, print_table
@@ -260,19 +260,17 @@ def test_run_starts_a_transient_domain(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"QFI\xfb" + bytes(600), "is a qcow2 disk image, and there is no firmware yet"),
-        (bytes(510) + b"\x55\xaa", "is a disk image with a boot sector"),
-        (bytes(0x8001) + b"CD001", "is an ISO 9660 image"),
-        (bytes(0x438) + b"\x53\xef", "is a file system image"),
-        (b"#!/bin/sh\n", "is neither a Linux kernel nor an ELF program"),
-        (b"", "is neither a Linux kernel nor an ELF program"),
+        (bytes(0x8001) + b"CD001", "is an ISO 9660 image without a boot sector"),
+        (bytes(0x438) + b"\x53\xef", "is a file system image without a boot sector"),
+        (b"#!/bin/sh\n", "is neither a Linux kernel, nor an ELF program"),
+        (b"", "is neither a Linux kernel, nor an ELF program"),
     ],
 )
-def test_what_is_no_kernel(tmp_path: Path, content: bytes, message: str) -> None:
+def test_what_cannot_be_run(tmp_path: Path, content: bytes, message: str) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
     with pytest.raises(Failure, match=message) as caught:
-        check_kernel(path)
+        is_disk(path)
     assert caught.value.hint
 
 
@@ -282,7 +280,25 @@ def test_what_is_no_kernel(tmp_path: Path, content: bytes, message: str) -> None
 def test_what_is_a_kernel(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "file"
     path.write_bytes(content)
-    check_kernel(path)
+    assert not is_disk(path)
+
+
+@pytest.mark.parametrize("content", [b"QFI\xfb" + bytes(600), bytes(510) + b"\x55\xaa"])
+def test_what_is_a_disk(test_driver: Cli, tmp_path: Path, content: bytes) -> None:
+    image = tmp_path / "disk.img"
+    image.write_bytes(content)
+    assert is_disk(image)
+    text = test_driver.ok("run", str(image), "--print-xml")
+    assert examine(text) == []
+    domain = ElementTree.fromstring(text)
+    assert domain.find("os/kernel") is None
+    assert domain.find("os/cmdline") is None
+    (disk,) = domain.findall("devices/disk")
+    assert disk.find(f"source[@file='{image}']") is not None
+    assert disk.find("driver").get("type") == ("qcow2" if content[0] else "raw")  # type: ignore[union-attr]
+    done = test_driver("run", str(image), "--cmdline", "quiet", "--print-xml")
+    assert done.returncode == 2
+    assert "a disk has its own" in done.stderr
 
 
 def test_names_of_guests() -> None:
