@@ -6,10 +6,12 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import pexpect
 import pytest
 from lxml import etree
 
 from kvmctl.demo import build
+from kvmctl.host import firmware
 from tests.conftest import SessionDaemon
 
 pytestmark = [
@@ -18,12 +20,14 @@ pytestmark = [
 ]
 
 
-def install(daemon: SessionDaemon, *options: str) -> etree._Element:
-    """The live XML of the guest that virt-install has started."""
-    kernel, *_ = build.build()
+def install(daemon: SessionDaemon, *options: str, boot: tuple[str, ...] | None = None) -> etree._Element:
+    """The live XML of the guest that virt-install has started, from a kernel where `boot` says nothing else."""
+    if boot is None:
+        kernel, *_ = build.build()
+        boot = ("--boot", f"kernel={kernel}")
     command = [
         *("virt-install", "--connect", daemon.uri, "--name", "guest", "--memory", "16"),
-        *("--boot", f"kernel={kernel}", "--import", "--graphics", "none", "--noautoconsole"),
+        *(*boot, "--import", "--graphics", "none", "--noautoconsole"),
     ]
     done = subprocess.run(
         [*command, *options], env=daemon.environment, capture_output=True, text=True, timeout=120
@@ -48,6 +52,26 @@ def test_a_disk_and_a_card(daemon: SessionDaemon) -> None:
     assert live.find("devices/disk/address[@type='pci']") is not None
     # The directory is a pool now, as virt-install has it.
     assert str(image) in daemon.virsh("vol-list", daemon.directory.name).stdout
+
+
+@pytest.mark.skipif(not Path(firmware.bios()).exists(), reason="SeaBIOS is missing (seabios)")
+def test_a_disk_is_imported(daemon: SessionDaemon) -> None:
+    """There is no kernel: the firmware looks at the disk, once it has asked in its menu."""
+    image = daemon.directory / "disk.img"
+    image.write_bytes(bytes(1 << 20))
+    live = install(
+        daemon,
+        *("--disk", f"path={image},bus=virtio", "--network", "none", "--osinfo", "generic"),
+        boot=("--boot", "hd,menu=on,bios.useserial=on"),
+    )
+    assert live.find("os/kernel") is None
+    assert live.find("os/bootmenu[@enable='yes']") is not None
+    console = pexpect.spawn(
+        "virsh", ["-c", daemon.uri, "console", "guest"], env=daemon.environment, timeout=60
+    )
+    console.expect("Press ESC for boot menu")
+    console.expect("not a bootable disk")
+    console.close()
 
 
 def test_a_disk_that_is_made(daemon: SessionDaemon) -> None:
