@@ -21,7 +21,7 @@ pytestmark = [
 
 
 def install(daemon: SessionDaemon, *options: str, boot: tuple[str, ...] | None = None) -> etree._Element:
-    """The live XML of the guest that virt-install has started, from a kernel where `boot` says nothing else."""
+    """The live XML of the guest that virt-install started, of a kernel where `boot` says nothing else."""
     if boot is None:
         kernel, *_ = build.build()
         boot = ("--boot", f"kernel={kernel}")
