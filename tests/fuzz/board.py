@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 import tempfile
@@ -188,6 +189,14 @@ class Board:
         for device in self.devices:
             if isinstance(device, Pausable):
                 device.resume()
+
+    def drain(self) -> None:
+        """What is on its way between the cards and the host is nobody's any more."""
+        ends = [link.fileno() for link in self.links.values()]
+        for fd in (*ends, *(self._descriptors[alias] for alias in self.links)):
+            with contextlib.suppress(BlockingIOError, ConnectionError):
+                while os.read(fd, 1 << 17):
+                    pass
 
     def _timer(self, callback: Callable[[], None]) -> Clock:
         self.timers.append(Clock(callback))

@@ -73,9 +73,8 @@ class Registers:
             for client in self._clients:
                 client.close()
             self._clients.clear()
-            for link in self._board.links.values():
-                _drain(link)
             self._board.reset()
+            self._board.drain()
         return count
 
     # registers

@@ -14,7 +14,6 @@ from kvmctl.vmm.devices.virtio.net.device import Network
 from kvmctl.vmm.devices.virtio.queue import QueueError, QueueLayout, SplitQueue
 from kvmctl.vmm.devices.virtio.vsock import EVENT, RECEIVE, Vsock
 from tests.fuzz.board import Board
-from tests.fuzz.registers import _drain
 from tests.fuzz.target import Run, Target
 
 _HEAD = struct.Struct("<BBBBHHHH")
@@ -75,8 +74,7 @@ class _Bench:
             if hasattr(device, "reset"):
                 device.reset()
             self.board.memory.clear()
-            for link in self.board.links.values():
-                _drain(link)
+            self.board.drain()
 
     def _serve(self, device: VirtioDevice, queue: int, ring: SplitQueue) -> int:
         done = 0
