@@ -1,7 +1,7 @@
 """The states of a definition: what only a running domain has is declared at the field (``live``)."""
 
-from dataclasses import fields, replace
-from typing import TypeVar
+from dataclasses import replace
+from typing import Any, TypeVar
 
 from kvmctl.domain.binding import Nested, shape_of
 from kvmctl.domain.model import Domain
@@ -13,15 +13,20 @@ T = TypeVar("T")
 
 def inactive(value: T) -> T:
     """The domain, or a part of it, without what only a running one has: id, aliases, terminals."""
-    defaults = {one.name: one.default for one in fields(value)}  # type: ignore[arg-type]
-    changes = {}
-    for bound in shape_of(type(value)).bounds():
+    changes: dict[str, Any] = {}
+    cls: type[Any] = type(value)
+    for bound in shape_of(cls).bounds():
         item = getattr(value, bound.name)
         if bound.binding.live(value):
-            changes[bound.name] = defaults[bound.name]
+            default = cls.__dataclass_fields__[bound.name].default
+            if item is not default:
+                changes[bound.name] = default
         elif isinstance(bound.content, Nested) and item is not None:
-            changes[bound.name] = tuple(map(inactive, item)) if bound.content.many else inactive(item)
-    return replace(value, **changes)  # type: ignore[type-var]
+            before = item if bound.content.many else (item,)
+            after = tuple(map(inactive, before))
+            if any(new is not old for new, old in zip(after, before, strict=True)):
+                changes[bound.name] = after if bound.content.many else after[0]
+    return replace(value, **changes) if changes else value  # type: ignore[type-var]
 
 
 def migratable(domain: Domain) -> Domain:

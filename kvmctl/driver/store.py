@@ -120,10 +120,11 @@ class Store:
     # Definitions
 
     def save_definition(self, domain: Domain) -> None:
+        """Of a domain that came from XML, the client's or our own."""
         check_name(domain.name)
         path = self.paths.definition(domain.name)
         try:
-            write_atomically(path, kvmctl.domain.format(domain))
+            write_atomically(path, kvmctl.domain.format(domain, checked=True))
         except OSError as error:
             raise system_failure(error, f"cannot write '{path}'") from error
 
