@@ -13,7 +13,8 @@ APT_BUILD := gcc libc6-dev pkg-config libvirt-dev python3 python3-dev python3-ve
 # The clients that the tests drive, with libvirt's schemas, what checks manual pages and ACPI tables, and what
 # networks are made with.
 APT_TEST  := libvirt-clients virtinst mandoc acpica-tools iproute2 nftables dnsmasq-base passt \
-             qemu-system-common qemu-utils
+             qemu-system-common qemu-utils \
+             seabios grub-pc-bin grub-common memtest86+
 # The peers that the benchmarks measure.
 APT_BENCH := qemu-system-x86 qemu-utils libvirt-daemon-system
 # The Linux test guest.
