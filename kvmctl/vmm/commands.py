@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
+from kvmctl.vmm import statistics
 from kvmctl.vmm.charports import CharPort
 from kvmctl.vmm.control import QmpServer
 from kvmctl.vmm.cpu import Position
 from kvmctl.vmm.firmware import has_acpi
+from kvmctl.vmm.kvm.vcpu import Vcpu
 from kvmctl.vmm.lifecycle import Lifecycle, NeedsReset, RunState
 from kvmctl.vmm.machine import Machine
 from kvmctl.vmm.qmp import Command, Handler, QmpError
@@ -43,7 +45,7 @@ def register(
         return [
             {
                 "cpu-index": vcpu.index,
-                "qom-path": f"/machine/cpu[{vcpu.index}]",
+                "qom-path": _path(vcpu),
                 "thread-id": vcpu.thread_id,
                 "target": "x86_64",
                 "props": _properties(machine.cpu.topology.position(vcpu.index)),
@@ -64,6 +66,8 @@ def register(
                 raise QmpError(f"Invalid parameter '{action}'")
             lifecycle.set_power_off(_SHUTDOWN_ACTIONS[str(action)])
 
+    vcpus = {_path(vcpu): vcpu.statistics for vcpu in machine.vcpus if vcpu.statistics is not None}
+    server.commands.update(statistics.commands(machine.vcpus[0].vm.statistics, vcpus))
     server.commands["set-action"] = Command(set_action, frozenset({"shutdown"}))
     commands: dict[str, Callable[[], object]] = {
         "stop": lifecycle.stop,
@@ -84,6 +88,10 @@ def register(
         commands["system_powerdown"] = lifecycle.powerdown
     for name, call in commands.items():
         server.commands[name] = Command(_without_arguments(call))
+
+
+def _path(vcpu: Vcpu) -> str:
+    return f"/machine/cpu[{vcpu.index}]"
 
 
 def _properties(at: Position) -> dict[str, int]:

@@ -27,6 +27,7 @@ from kvmctl.vmm.engine.runloop import RunLoop
 from kvmctl.vmm.jail.threads import Thread, narrow
 from kvmctl.vmm.kvm import abi
 from kvmctl.vmm.kvm.state import VcpuState, msr_block, vcpu_ioctl, write_msrs
+from kvmctl.vmm.kvm.stats import Statistics
 from kvmctl.vmm.kvm.system import KvmError
 from kvmctl.vmm.kvm.vm import Vm
 
@@ -132,6 +133,7 @@ class Vcpu:
         self.vm = vm
         self.index = index
         self.fd = vm.create_vcpu(apic_id)
+        self.statistics = Statistics.of(self.fd)
         self.parked = False
         self._gate = gate
         self._handler = handler

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from kvmctl.vmm.kvm import abi
+from kvmctl.vmm.kvm.stats import Statistics
 from kvmctl.vmm.kvm.system import Kvm, KvmError
 from kvmctl.vmm.memory import GuestMemory
 
@@ -41,6 +42,7 @@ class Vm:
     def __init__(self, kvm: Kvm) -> None:
         self.kvm = kvm
         self.fd = kvm.create_vm()
+        self.statistics = Statistics.of(self.fd)
         self.ioctl(abi.SET_IDENTITY_MAP_ADDR, "SET_IDENTITY_MAP_ADDR", abi.IdentityMapAddr(IDENTITY_MAP_ADDR))
         self._set_tss_address()
 
