@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 from xml.etree import ElementTree
 
 import libvirt
@@ -13,10 +13,12 @@ import typer
 
 from .completion import AnyName
 from .connection import Domain, connect, find_domain
+from .errors import Failure, Status
 from .listing import Row, row_of
 from .logs import log_file
 from .options import AsJson, chosen_uri
 from .output import print_json
+from .security import lines_of, security_of
 from .sizes import human_size, human_time
 
 
@@ -161,19 +163,48 @@ def _others(root: ElementTree.Element) -> Iterator[str]:
         yield f"{element.tag} ({kind})" if kind else element.tag
 
 
-def info(context: typer.Context, name: AnyName, as_json: AsJson = False) -> None:
+def info(
+    context: typer.Context,
+    name: AnyName,
+    as_json: AsJson = False,
+    security: Annotated[
+        bool, typer.Option("--security", help="what confines the guest's process on this host")
+    ] = False,
+) -> None:
     """Show a domain's state, size and parts.
 
     \b
     kvmctl info demo
     kvmctl info demo --json | jq -r '.disks[].source'
+    kvmctl info --security demo
     """
+    if security:
+        _show_security(context, name, as_json)
+        return
     facts = facts_of(find_domain(connect(context), name), chosen_uri(context))
     if as_json:
         print_json(asdict(facts))
         return
     for label, value in _lines(facts):
         print(f"{label + ':' if label else '':<12}{value}")
+
+
+def _show_security(context: typer.Context, name: str, as_json: bool) -> None:
+    domain = find_domain(connect(context), name)
+    if not domain.isActive():
+        hint = "What confines a guest can be seen while it runs."
+        raise Failure(f"domain '{name}' does not run", hint, Status.WRONG_STATE)
+    from .top.process import Finder
+
+    pid = Finder(chosen_uri(context)).pid(domain.name(), domain.UUIDString())
+    found = None if pid is None else security_of(pid)
+    if found is None:
+        raise Failure(f"no process of this host is domain '{name}'", "--security is for guests of this host.")
+    if as_json:
+        print_json(asdict(found))
+        return
+    for label, value in lines_of(found):
+        print(f"{label + ':':<14}{value}")
 
 
 def _lines(facts: Facts) -> Iterator[tuple[str, str]]:

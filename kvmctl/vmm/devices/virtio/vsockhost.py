@@ -52,7 +52,9 @@ def by_connector(fd: int) -> Connect:
         (number,) = _ANSWER.unpack(answer)
         if number:
             raise OSError(number, os.strerror(number))
-        return socket.socket(fileno=descriptors[0])
+        end = socket.socket(fileno=descriptors[0])
+        end.setblocking(False)
+        return end
 
     return connect
 
