@@ -27,6 +27,8 @@ from tests.fuzz.target import CORPUS, REGRESSION
 WORK: Final = ROOT / "build" / "fuzz"
 _STALLED: Final = 60.0
 """Seconds without an execution, after which a process hangs; its time is limited in itself."""
+_START: Final = 600.0
+"""The same before the first one, for what is imported and instrumented."""
 _POLL: Final = 1.0
 _KEPT_SIZE: Final = 4096
 _KEPT_FILES: Final = 40
@@ -89,7 +91,7 @@ class Run:
             "--crashes",
             str(self._crashes),
         ]
-        log = WORK / self._name / "log"
+        log = WORK / self._name / f"{self._engine}.log"
         with log.open("wb") as output:
             process = subprocess.Popen(
                 [sys.executable, "-m", "tests.fuzz.child", *arguments],
@@ -101,13 +103,14 @@ class Run:
                 stderr=output,
             )
         self._seed += 1
-        before, since = -1, time.monotonic()
+        start, _, _ = STATE.unpack_from(self._state)
+        before, since = start, time.monotonic()
         while process.poll() is None:
             time.sleep(_POLL)
             executions, _, _ = STATE.unpack_from(self._state)
             if executions != before:
                 before, since = executions, time.monotonic()
-            elif time.monotonic() - since > _STALLED:
+            elif time.monotonic() - since > (_STALLED if executions != start else _START):
                 process.kill()
                 process.wait()
                 return "it hangs"

@@ -6,6 +6,7 @@ With atheris, coverage chooses the inputs; without it they are changes of the co
 from __future__ import annotations
 
 import argparse
+import contextlib
 import dataclasses
 import faulthandler
 import importlib.util
@@ -59,7 +60,11 @@ def _load(name: str) -> Target:
 def corpus(name: str, target: Target, more: Path | None = None) -> list[bytes]:
     """Seeds, what is kept, and what earlier runs found in `more`."""
     files = [*kept(name), *(sorted(more.iterdir()) if more is not None and more.is_dir() else ())]
-    return [*target.seeds(), *(path.read_bytes() for path in files)]
+    known = list(target.seeds())
+    for path in files:
+        with contextlib.suppress(FileNotFoundError):  # another run may choose smaller ones
+            known.append(path.read_bytes())
+    return known
 
 
 def inputs(target: Target, known: list[bytes], rng: random.Random) -> Iterator[bytes]:
