@@ -85,9 +85,10 @@ UNKNOWN: Final = ("clone3", "io_uring_setup")
 """ENOSYS: what can be done without. The flags of clone3 cannot be looked at, nor what a ring would do."""
 
 _KVM_TYPE: Final = 0xAE00
+_KVM_GET_STATS_FD: Final = 0xAECE
 _KVM: Final = frozenset(
     value for value in vars(abi).values() if isinstance(value, int) and value & 0xFF00 == _KVM_TYPE
-)
+) | {_KVM_GET_STATS_FD}
 _MACHINE_MAKING: Final = frozenset(
     {
         abi.CREATE_VM,
