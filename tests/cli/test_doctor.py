@@ -19,7 +19,7 @@ from kvmctl.cli.main import app
 from kvmctl.host import cgroup, hugepages, kind, kvm
 from kvmctl.host.doctor import Level
 from kvmctl.host.doctor.kvm import CAPABILITIES, capability_check
-from kvmctl.host.doctor.programs import Program, program_check
+from kvmctl.host.doctor.programs import Program, firmware_check, program_check
 from kvmctl.host.doctor.system import cgroups_check, hugepages_check
 
 from . import snapshots
@@ -121,6 +121,13 @@ def test_huge_pages() -> None:
     pool = hugepages.Pool(2 << 20, 8, 5)
     assert hugepages_check({pool.size: pool}).detail == "5 of 8 free of 2 MiB"
     assert hugepages_check({pool.size: hugepages.Pool(pool.size, 0, 0)}).level is Level.INFO
+
+
+def test_a_firmware_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("kvmctl.host.firmware.bios", lambda: "/nowhere/bios.bin")
+    check = firmware_check()
+    assert "guests that boot from a disk" in check.detail
+    assert check.hint == "apt-get install seabios"
 
 
 def test_a_program_that_is_missing() -> None:

@@ -9,9 +9,11 @@ import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 
 from kvmctl import __version__
+from kvmctl.host import firmware
 from kvmctl.host.doctor.check import Check, Level
 
 _VERSION_SECONDS: Final = 5
@@ -40,6 +42,7 @@ def program_checks() -> Iterator[Check]:
     yield Check("kvmctl", Level.INFO, f"{__version__}, Python {platform.python_version()}")
     for program in PROGRAMS:
         yield program_check(program)
+    yield firmware_check()
 
 
 def program_check(program: Program) -> Check:
@@ -52,6 +55,14 @@ def program_check(program: Program) -> Check:
             f"apt-get install {program.package}",
         )
     return Check(program.name, Level.OK, _version(path) or path)
+
+
+def firmware_check() -> Check:
+    path = firmware.bios()
+    if not Path(path).exists():
+        lost = "not installed; lost: guests that boot from a disk"
+        return Check("seabios", Level.INFO, lost, f"apt-get install {firmware.PACKAGE}")
+    return Check("seabios", Level.OK, path)
 
 
 def _version(path: str) -> str | None:
