@@ -1,22 +1,31 @@
 """The daemon's end of the launcher, the process that its VMMs are forked from (kvmctl.vmm.launcher)."""
 
+import errno
 import json
+import logging
 import os
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from kvmctl.driver.vmprocess import ProcessIdentity, VmProcess
 from kvmctl.host.jail import OPEN, Settings
+
+log = logging.getLogger(__name__)
 
 _MAX_REPLY = 4096
 
 
 class LauncherError(Exception):
     """The launcher did not start a VMM."""
+
+
+class _NoAnswerError(LauncherError):
+    """It ended before it said what became of the request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +85,19 @@ class Launcher:
             "names": list(descriptors),
         }
         files = [output, domain, *descriptors.values()]
+        try:
+            answer, pidfd = self._ask(message, files)
+        except _NoAnswerError as error:
+            # What it has forked ends without its word (kvmctl.vmm.launcher): a new one may be asked.
+            log.warning("%s; it is started again", error)
+            self.close()
+            answer, pidfd = self._ask(message, files)
+        if "error" in answer:
+            raise LauncherError(answer["error"])
+        return ProcessIdentity(int(answer["pid"]), int(answer["start-time"])), pidfd
+
+    def _ask(self, message: Mapping[str, Any], files: Sequence[int]) -> tuple[dict[str, Any], int]:
+        """The answer, and the descriptor that came with it or -1."""
         if self._process is None or self._process.poll() is not None:
             self.close()
             self.start()
@@ -84,13 +106,12 @@ class Launcher:
             socket.send_fds(self._socket, [json.dumps(message).encode()], files)
             reply, received, _flags, _address = socket.recv_fds(self._socket, _MAX_REPLY, 1)
         except OSError as error:
-            raise LauncherError(f"no answer from the launcher: {os.strerror(error.errno or 0)}") from error
+            if error.errno in (errno.EPIPE, errno.ECONNRESET):
+                raise _NoAnswerError("the launcher has ended") from error
+            raise LauncherError(f"cannot ask the launcher: {os.strerror(error.errno or 0)}") from error
         if not reply:
-            raise LauncherError("the launcher has ended")
-        answer = json.loads(reply)
-        if "error" in answer:
-            raise LauncherError(answer["error"])
-        return ProcessIdentity(int(answer["pid"]), int(answer["start-time"])), received[0]
+            raise _NoAnswerError("the launcher has ended")
+        return json.loads(reply), received[0] if received else -1
 
     def close(self) -> None:
         """It ends when nobody can ask it any more."""

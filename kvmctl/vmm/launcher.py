@@ -20,7 +20,7 @@ import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from setproctitle import setproctitle
 
@@ -69,19 +69,19 @@ def serve(connection: socket.socket) -> None:
     """Fork a VMM for every request until the daemon hangs up."""
     while (request := receive(connection)) is not None:
         try:
-            pid, pidfd, go = _fork(connection, request)
+            child = _fork(connection, request)
         except (JailError, OSError) as error:
             connection.send(json.dumps({"error": str(error)}).encode())
-            _close_all(request)
             continue
-        try:
-            reply = {"pid": pid, "start-time": _start_time(pid)}
-            socket.send_fds(connection, [json.dumps(reply).encode()], [pidfd])
-            os.write(go, b"1")
         finally:
-            os.close(go)
-            os.close(pidfd)
             _close_all(request)
+        try:
+            reply = {"pid": child.pid, "start-time": child.start_time}
+            socket.send_fds(connection, [json.dumps(reply).encode()], [child.pidfd])
+            os.write(child.go, b"1")
+        finally:
+            os.close(child.go)
+            os.close(child.pidfd)
 
 
 def _close_all(request: Request) -> None:
@@ -96,30 +96,49 @@ def _start_time(pid: int) -> int:
     return int(fields[START_TIME])
 
 
-def _fork(connection: socket.socket, request: Request) -> tuple[int, int, int]:
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A process that waits for a byte on `go`; when that is closed without one, it ends."""
+
+    pid: int
+    start_time: int
+    pidfd: int
+    go: int
+
+
+def _fork(connection: socket.socket, request: Request) -> Child:
     """The child waits until the daemon has been told of it: nobody would look after it otherwise."""
     waiting, go = os.pipe2(os.O_CLOEXEC)
-    pid = jail.fork(request.jail)
-    if pid == 0:
-        status = 1
-        try:
-            connection.close()
-            os.close(go)
-            setproctitle(f"{process.PROGRAM} guest={request.guest}")
-            if os.read(waiting, 1):
-                os.close(waiting)
-                status = _run(request)
-        except SystemExit as end:
-            status = end.code if isinstance(end.code, int) else 1
-        except BaseException:
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            logging.shutdown()
-            os._exit(status)
-    os.close(waiting)
-    return pid, os.pidfd_open(pid), go
+    try:
+        pid = jail.fork(request.jail)
+        if pid == 0:
+            _be_child(connection, request, waiting, go)
+        return Child(pid, _start_time(pid), os.pidfd_open(pid), go)
+    except BaseException:
+        os.close(go)
+        raise
+    finally:
+        os.close(waiting)
+
+
+def _be_child(connection: socket.socket, request: Request, waiting: int, go: int) -> NoReturn:
+    status = 1
+    try:
+        connection.close()
+        os.close(go)
+        setproctitle(f"{process.PROGRAM} guest={request.guest}")
+        if os.read(waiting, 1):
+            os.close(waiting)
+            status = _run(request)
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 1
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        logging.shutdown()
+        os._exit(status)
 
 
 def _run(request: Request) -> int:
