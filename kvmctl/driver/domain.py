@@ -10,6 +10,7 @@ from kvmctl.domain import Domain, inactive
 from kvmctl.driver.constants import AffectFlags, DiskError, PausedReason, RunningReason, ShutoffReason, State
 from kvmctl.driver.errors import failure, not_running
 from kvmctl.driver.jobs import JobLock
+from kvmctl.driver.kvmstats import Catalogue
 from kvmctl.driver.monitor import Monitor, MonitorClosed
 from kvmctl.driver.rpc import Connection, ErrorCode
 from kvmctl.driver.store import uuid_of
@@ -40,6 +41,7 @@ class Run:
     """How long the guest agent may take for an answer; None: for ever, as by default in libvirt."""
     known_commands: frozenset[str] | None = None
     vcpu_threads: dict[int, int] | None = None
+    catalogue: Catalogue | None = None
 
 
 class DomainObject:

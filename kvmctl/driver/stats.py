@@ -9,6 +9,7 @@ from kvmctl.driver import disks, nics
 from kvmctl.driver.balloon import MemoryStat, current_memory, statistics
 from kvmctl.driver.disks import DiskTraffic
 from kvmctl.driver.domain import DomainObject
+from kvmctl.driver.kvmstats import Counters, typed, vcpu_counters
 from kvmctl.driver.rpc import VirError
 from kvmctl.driver.rpc.types.params import ParamType, TypedParam
 from kvmctl.driver.vcpus import current_vcpus, vcpu_threads
@@ -47,6 +48,7 @@ class Asked:
     balloon: Mapping[MemoryStat, int] = field(default_factory=dict)
     disks: Mapping[str, DiskTraffic] = field(default_factory=dict)
     """By alias."""
+    vcpus: Counters = field(default_factory=dict)
 
 
 NOTHING: Final = Asked()
@@ -56,13 +58,15 @@ async def ask(domain: DomainObject, groups: StatsGroup) -> Asked:
     """For these groups; what fails leaves only its own figures out."""
     balloon: Mapping[MemoryStat, int] = {}
     traffic: Mapping[str, DiskTraffic] = {}
+    counters: Counters = {}
     if groups & StatsGroup.VCPU:
         await _or_else(vcpu_threads(domain), None)
+        counters = await _or_else(vcpu_counters(domain), counters)
     if groups & StatsGroup.BALLOON:
         balloon = await _or_else(statistics(domain), balloon)
     if groups & StatsGroup.BLOCK and domain.definition.devices.disks:
         traffic = await _or_else(disks.traffic(domain), traffic)
-    return Asked(balloon, traffic)
+    return Asked(balloon, traffic, counters)
 
 
 async def _or_else(answer: Awaitable[T], otherwise: T) -> T:
@@ -117,7 +121,7 @@ def _balloon(domain: DomainObject, asked: Asked) -> Iterator[TypedParam]:
             yield _big(f"balloon.{_BALLOON[tag]}", value)
 
 
-def _vcpus(domain: DomainObject, _asked: Asked) -> Iterator[TypedParam]:
+def _vcpus(domain: DomainObject, asked: Asked) -> Iterator[TypedParam]:
     definition = domain.definition
     yield _uint("vcpu.current", current_vcpus(definition))
     yield _uint("vcpu.maximum", definition.vcpus)
@@ -127,6 +131,7 @@ def _vcpus(domain: DomainObject, _asked: Asked) -> Iterator[TypedParam]:
     for number, thread in run.vcpu_threads.items():
         yield _int(f"vcpu.{number}.state", _VCPU_RUNNING)
         yield _big(f"vcpu.{number}.time", thread_cpu(run.process.pid, thread)[0])
+        yield from typed(f"vcpu.{number}", asked.vcpus.get(number, {}))
 
 
 def _blocks(domain: DomainObject, asked: Asked) -> Iterator[TypedParam]:

@@ -290,6 +290,7 @@ def test_a_guest_is_its_process(busy: Cli) -> None:
     assert 0 < alpha["pss"] <= alpha["rss"] + 64 * MIB
     assert alpha["vcpus"] == 1
     assert alpha["uptime"] > 0
+    assert {"exits", "io_exits", "mmio_exits", "halt_exits"} <= alpha["exits_by_kind"].keys()
 
 
 @pytest.mark.kvm

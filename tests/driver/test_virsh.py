@@ -132,6 +132,16 @@ def test_vcpu_threads_are_named(daemon: SessionDaemon) -> None:
 
 
 @pytest.mark.kvm
+def test_kvms_counters_of_each_vcpu(daemon: SessionDaemon) -> None:
+    daemon.virsh("create", daemon.write("guest.xml", monitor_xml("guest", vcpus=2)))
+    stats = daemon.virsh("domstats", "guest", "--vcpu").stdout
+    assert re.search(r"vcpu.0.exits.sum=[1-9]\d*\n", stats)
+    assert re.search(r"vcpu.1.halt_exits.sum=\d+\n", stats)
+    assert re.search(r"vcpu.1.guest_mode.cur=(yes|no)\n", stats)
+    assert "hist" not in stats
+
+
+@pytest.mark.kvm
 @pytest.mark.parametrize("maker", [fake_xml, monitor_xml])
 def test_transient(daemon: SessionDaemon, maker: XmlMaker) -> None:
     daemon.virsh("create", daemon.write("guest.xml", maker("guest")))
