@@ -1,11 +1,13 @@
-"""Consoles: a client's stream joined to a guest's pty, one session at a time for each."""
+"""Consoles and channels: a client's stream joined to a guest's pty or socket, one session at a time."""
 
 import asyncio
 import os
+import socket
 from collections.abc import Callable
 from uuid import UUID
 
 from kvmctl.domain import Chardev
+from kvmctl.domain.model.channel import Channel
 from kvmctl.driver.domain import DomainObject
 from kvmctl.driver.errors import failure, not_running, system_failure
 from kvmctl.driver.rpc import ErrorCode, Stream
@@ -28,8 +30,19 @@ def find_chardev(domain: DomainObject, device: str | None) -> Chardev:
     return chardev
 
 
+def find_channel(domain: DomainObject, name: str | None) -> Channel:
+    """By alias or by the name that the guest sees, or the first one."""
+    channels = domain.definition.devices.channels
+    channel = next((c for c in channels if name is None or name in (c.alias, c.target_name)), None)
+    if channel is None:
+        raise failure(ErrorCode.INTERNAL_ERROR, f"cannot find channel {name or '(null)'}")
+    if channel.source_type != "unix" or channel.path is None:
+        raise failure(ErrorCode.INTERNAL_ERROR, f"channel {name or channel.alias} is not using a UNIX socket")
+    return channel
+
+
 class Session:
-    """One client on one terminal."""
+    """One client on one terminal or socket."""
 
     def __init__(self, terminal: int, stream: Stream, on_released: Callable[["Session"], None]) -> None:
         self._terminal = terminal
@@ -113,11 +126,7 @@ class Consoles:
         if chardev.tty is None:
             raise failure(ErrorCode.INTERNAL_ERROR, f"character device {chardev.alias} has no terminal")
         key = (domain.uuid, chardev.tty)
-        while (current := self._sessions.get(key)) is not None:
-            if not force:
-                raise failure(ErrorCode.OPERATION_FAILED, "Active console session exists for this domain")
-            current.end(taken=True)
-            await current.released.wait()
+        await self._take(key, "Active console session exists for this domain", force=force)
         try:
             terminal = os.open(chardev.tty, os.O_RDWR | os.O_NOCTTY | os.O_NONBLOCK | os.O_CLOEXEC)
         except OSError as error:
@@ -130,6 +139,30 @@ class Consoles:
             os.close(terminal)
             raise not_running()
         self._sessions[key] = Session(terminal, stream, lambda session: self._forget(key, session))
+
+    async def open_channel(
+        self, domain: DomainObject, name: str | None, stream: Stream, *, force: bool
+    ) -> None:
+        domain.require_run()
+        channel = find_channel(domain, name)
+        path = str(channel.path)
+        key = (domain.uuid, path)
+        await self._take(key, "Active channel stream exists for this domain", force=force)
+        connection = socket.socket(socket.AF_UNIX)
+        try:
+            connection.setblocking(False)
+            connection.connect(path)
+        except OSError as error:
+            connection.close()
+            raise system_failure(error, f"cannot connect to the channel at '{path}'") from error
+        self._sessions[key] = Session(connection.detach(), stream, lambda session: self._forget(key, session))
+
+    async def _take(self, key: tuple[UUID, str], refusal: str, *, force: bool) -> None:
+        while (current := self._sessions.get(key)) is not None:
+            if not force:
+                raise failure(ErrorCode.OPERATION_FAILED, refusal)
+            current.end(taken=True)
+            await current.released.wait()
 
     def end(self, domain: DomainObject) -> None:
         """The guest is gone. Sessions see the hang-up by themselves and still deliver its last words."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from pathlib import Path
 
+import libvirt
 import pytest
 from lxml import etree
 
@@ -74,3 +75,39 @@ def test_a_path_of_ones_own(daemon: SessionDaemon) -> None:
         error = daemon.error("create", domain(daemon, more))
     assert f"cannot listen on '{path}': Address already in use" in error
     assert path.is_socket()
+
+
+def test_a_stream_to_a_channel(daemon: SessionDaemon) -> None:
+    """One client at a time; what the socket's other end sends arrives, and its end is told."""
+    daemon.virsh("create", domain(daemon))
+    connection = libvirt.open(daemon.uri)
+    guest = connection.lookupByName("ports")
+    for name, message in (("nothing", "cannot find channel nothing"), ("pty", "not using a UNIX socket")):
+        with pytest.raises(libvirt.libvirtError, match=message):
+            guest.openChannel(name, connection.newStream())
+    # The stand-in for the guest's end: whoever connects to this path is answered by us.
+    path = daemon.run / "channel/1-ports" / AGENT
+    path.unlink()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        listener.settimeout(20)
+        first = connection.newStream()
+        guest.openChannel(AGENT, first)
+        end, _ = listener.accept()
+        first.send(b"to the guest")
+        assert end.recv(100) == b"to the guest"
+        end.send(b"to the client")
+        assert first.recv(100) == b"to the client"
+        with pytest.raises(libvirt.libvirtError, match="Active channel stream exists"):
+            guest.openChannel(AGENT, connection.newStream())
+        second = connection.newStream()
+        guest.openChannel(None, second, libvirt.VIR_DOMAIN_CHANNEL_FORCE)
+        assert end.recv(100) == b""
+        end.close()
+        end, _ = listener.accept()
+        end.close()
+        assert second.recv(100) == b""
+        second.finish()
+    connection.close()
+    daemon.virsh("destroy", "ports")

@@ -21,6 +21,8 @@ _ACPI_POWER_BUTTON = 1 << 0
 _GUEST_AGENT = 1 << 1
 _POWER_MODES = _ACPI_POWER_BUTTON | _GUEST_AGENT
 
+_CHANNEL_FORCE = 1 << 0  # VIR_DOMAIN_CHANNEL_FORCE
+
 
 @table.answers(Procedure.DOMAIN_CREATE)
 async def domain_create(driver: Driver, _connection: Connection, args: types.DomainCreateArgs) -> None:
@@ -124,3 +126,12 @@ async def domain_open_console(
     check_flags(args.flags, ConsoleFlags.FORCE | ConsoleFlags.SAFE, "virDomainOpenConsole")
     domain = driver.find(args.dom)
     await driver.consoles.open(domain, args.dev_name, stream, force=bool(args.flags & ConsoleFlags.FORCE))
+
+
+@table.answers(Procedure.DOMAIN_OPEN_CHANNEL)
+async def domain_open_channel(
+    driver: Driver, _connection: Connection, args: types.DomainOpenChannelArgs, stream: Stream
+) -> None:
+    check_flags(args.flags, _CHANNEL_FORCE, "virDomainOpenChannel")
+    force = bool(args.flags & _CHANNEL_FORCE)
+    await driver.consoles.open_channel(driver.find(args.dom), args.name, stream, force=force)
