@@ -324,6 +324,11 @@ SERVED = "<disk type='vhostuser'>{}<source type='unix' path='/s'/><target dev='v
             "no more than",
         ),
         (SERVED.format("<driver cache='none'/>", ""), UNSUPPORTED, "cache is not supported with vhostuser"),
+        (
+            DISK.format("<driver type='qcow2'/>", "<shareable/>"),
+            UNSUPPORTED,
+            "shared access for disk 'vda' requires use of supported storage format",
+        ),
         (SERVED.format("", "<readonly/>"), UNSUPPORTED, "readonly is not supported with vhostuser"),
         (
             "<disk type='vhostuser'><source path='/s'/><target dev='vda'/></disk>",

@@ -16,6 +16,7 @@ import kvmctl
 from kvmctl.domain import model
 from kvmctl.domain.binding import Value, shape_of
 from kvmctl.domain.codecs import Choice
+from tests.domain import strategies
 
 ROOMS: Final = ("backends", "driver", "vmm", "domain/model")
 """The model's own properties give several fields one meaning, such as a disk's source."""
@@ -64,6 +65,21 @@ def names_read() -> set[str]:
 READ: Final = names_read()
 
 
+def names_drawn() -> set[str]:
+    """What the strategies build, by keyword or by a table."""
+    found = set()
+    for path in Path(strategies.__file__).parent.glob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.keyword) and node.arg is not None:
+                found.add(node.arg)
+            elif isinstance(node, ast.Constant):
+                found.add(str(node.value))
+    return found
+
+
+DRAWN: Final = names_drawn()
+
+
 def single_word(cls: type[Any], name: str) -> bool:
     """Whether the XML can say one thing only, which is how the machine is."""
     for bound in shape_of(cls).bounds():
@@ -78,6 +94,19 @@ def test_every_field_has_a_reader(cls: type[Any]) -> None:
     for field in dataclasses.fields(cls):
         expected = single_word(cls, field.name) or (cls.__name__, field.name) in WITHOUT_A_READER
         assert field.name in READ or expected, f"{cls.__name__}.{field.name} has no effect"
+
+
+_NOT_DRAWN: Final = {
+    ("PortAddress", "port"): "two devices would be on one port",
+    ("Numatune", "placement"): "a set of nodes says the same, and is kept",
+}
+
+
+@pytest.mark.parametrize("cls", [each for each in classes() if each.__name__ not in _COMPUTED_NAMES])
+def test_the_property_tests_draw_every_field(cls: type[Any]) -> None:
+    for field in dataclasses.fields(cls):
+        expected = single_word(cls, field.name) or (cls.__name__, field.name) in _NOT_DRAWN
+        assert field.name in DRAWN or expected, f"{cls.__name__}.{field.name} is in no strategy"
 
 
 def test_the_exceptions_are_fields() -> None:

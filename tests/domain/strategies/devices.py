@@ -1,6 +1,7 @@
 """Devices: a function a kind."""
 
-from dataclasses import replace
+import itertools
+from dataclasses import fields, replace
 from typing import Any, TypeVar
 
 from hypothesis import strategies as st
@@ -41,7 +42,7 @@ ADDRESSES = st.none() | st.builds(
     slot=st.none(),
     multifunction=SWITCHES,
 )
-"""Without a slot: a domain that is drawn has no clashes."""
+"""Without a slot: those come later, so that a domain that is drawn has no clashes."""
 PLACES = st.none() | st.just(Address(type="virtio-mmio"))
 POWERS = st.none() | st.integers(0, 10).map(lambda exponent: 1 << exponent)
 COUNTS = st.none() | st.integers(1, 256)
@@ -125,12 +126,13 @@ def disks(draw: st.DrawFn) -> Disk:
     cache = draw(
         st.sampled_from([None, "default", "none", "writeback", "writethrough", "directsync", "unsafe"])
     )
-    shared = cache in (None, "none", "directsync")
+    form = draw(st.sampled_from([None, "raw", "qcow2"]))
+    shared = cache in (None, "none", "directsync") and form != "qcow2"
     tune = draw(maybe(limits()))
     return replace(
         draw(common_parts_of_disks()),
         type=kind,
-        driver_type=draw(st.sampled_from([None, "raw", "qcow2"])),
+        driver_type=form,
         cache=cache,
         error_policy=draw(st.sampled_from([None, "stop", "report", "ignore", "enospace"])),
         rerror_policy=draw(st.sampled_from([None, "stop", "report", "ignore"])),
@@ -319,7 +321,8 @@ def devices(draw: st.DrawFn, *, pci: bool) -> Devices:
     """What is drawn for a machine with PCI is what one without has, but for PCI itself."""
     drawn = draw(devices_of_a_pc())
     if pci:
-        return drawn
+        first = draw(st.none() | st.integers(3, 9))
+        return drawn if first is None else _in_slots(drawn, first)
     changes: dict[str, Any] = {
         name: tuple(replace(one, address=draw(PLACES)) for one in getattr(drawn, name))
         for name in ("disks", "filesystems", "interfaces", "rngs")
@@ -331,6 +334,22 @@ def devices(draw: st.DrawFn, *, pci: bool) -> Devices:
     serial = [one for one in drawn.controllers if one.type == "virtio-serial"]
     changes["controllers"] = tuple(replace(one, address=draw(PLACES)) for one in serial)
     return replace(drawn, watchdog=None, **changes)
+
+
+def _in_slots(devices: Devices, first: int) -> Devices:
+    """With those that have an address in slots of their own, from that one on."""
+    slots = itertools.count(first)
+
+    def placed(device: Any) -> Any:
+        if not isinstance(getattr(device, "address", None), Address):
+            return device
+        return replace(device, address=replace(device.address, slot=next(slots), function=0))
+
+    changes: dict[str, Any] = {}
+    for field in fields(devices):
+        value = getattr(devices, field.name)
+        changes[field.name] = tuple(map(placed, value)) if isinstance(value, tuple) else placed(value)
+    return replace(devices, **changes)
 
 
 @st.composite
