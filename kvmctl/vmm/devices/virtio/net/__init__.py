@@ -47,7 +47,7 @@ def attach(platform: Platform) -> list[Device]:
     for interface in platform.domain.devices.interfaces:
         network = _network(interface, platform)
         served = _served(interface, network, platform)
-        transport = plug(served or network, platform)
+        transport = plug(served or network, platform, interface.address)
         network.tell_driver = transport.core.configuration_changed
         if served is not None:
             served.watch(transport.core.fail)
