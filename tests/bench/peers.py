@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import time
+import tty
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -94,16 +95,16 @@ class Qemu:
         command = [QEMU, "-M", self._machine, "-enable-kvm", "-cpu", "host", "-m", str(memory_mib)]
         command += ["-smp", str(vcpus), "-display", "none", "-nodefaults", "-no-user-config", "-no-reboot"]
         command += ["-serial", "stdio", "-kernel", str(kernel), *devices]
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
-        )
-        assert process.stdout is not None and process.stdin is not None
+        # On a terminal, like ours: the kernel's part of a console byte is the same then.
+        serial, slave = os.openpty()
+        tty.setraw(slave)
+        process = subprocess.Popen(command, stdin=slave, stdout=slave, stderr=subprocess.DEVNULL)
+        os.close(slave)
         end = ExitStack()
-        end.callback(process.stdout.close)
-        end.callback(process.stdin.close)
+        end.callback(os.close, serial)
         end.callback(process.wait)
         end.callback(process.kill)
-        return Guest(process.pid, process.stdout.fileno(), end)
+        return Guest(process.pid, serial, end)
 
 
 def _kill(pidfd: int) -> None:
