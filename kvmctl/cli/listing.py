@@ -113,7 +113,7 @@ def print_table(rows: list[Row]) -> None:
     for at, heading in enumerate(_HEADINGS):
         table.add_column(
             heading,
-            justify="left" if heading in ("Name", "State") else "right",
+            justify="right" if heading in ("vCPUs", "Memory") else "left",
             no_wrap=True,
             overflow="ellipsis",
             max_width=max(8, room) if at == _NAME else None,

@@ -152,7 +152,7 @@ def test_much_output_arrives_whole(defined: Cli) -> None:
 
 def test_life_of_a_domain(defined: Cli) -> None:
     listed = defined.ok("list", "--all")
-    assert listed == "Id   Name    State      vCPUs   Memory\n -   guest   shut off       1   64 MiB\n"
+    assert listed == "Id   Name    State      vCPUs   Memory\n-    guest   shut off       1   64 MiB\n"
     assert defined("list").stderr == "No running domains. `kvmctl list --all` also shows the others.\n"
 
     done = defined("start", "guest", "--paused")

@@ -19,7 +19,7 @@ UUID = "6695eb01-f6a4-8304-79aa-97f2502e193f"
 
 def test_list(test_driver: Cli) -> None:
     assert test_driver.ok("list") == (
-        "Id   Name   State     vCPUs   Memory\n 1   test   running       2    2 GiB\n"
+        "Id   Name   State     vCPUs   Memory\n1    test   running       2    2 GiB\n"
     )
 
 

@@ -68,7 +68,7 @@ def test_no_guest() -> None:
 
 def test_detail() -> None:
     one = guests()[0]
-    one.exits_by_kind = {"halt_exits": 812.0, "io_exits": 4.0}
+    one.exits_by_kind = {"io_exits": 4.0, "halt_exits": 812.0, "nmi_window_exits": 0.0}
     threads = [
         ThreadRate(4720, "CPU 0/KVM", 91.2, 1.5, 3),
         ThreadRate(4721, "CPU 1/KVM", 90.0, 1.0, 5),

@@ -21,6 +21,8 @@ from .sample import Detail, Guest, Host
 Line = list[tuple[str, str]]
 """Pieces of text with rich's style of each."""
 
+_LEAST_RATE = 0.5
+"""Of exits a second that are shown, which rounds to one."""
 _STYLES: dict[str, Style] = {}
 
 TABLE_KEYS = "↑↓ select  Enter details  s sort  r reverse  / filter  p pause  ? help  q quit"
@@ -215,8 +217,9 @@ def _threads(detail: Detail) -> Iterator[Line]:
 def _exits(guest: Guest) -> Iterator[Line]:
     if guest.exits_by_kind:
         yield [("EXITS A SECOND", "bold")]
-        kinds = sorted(guest.exits_by_kind.items(), key=lambda item: -item[1])
-        yield [("  " + "  ".join(f"{kind} {rate:.0f}" for kind, rate in kinds[:8]), "")]
+        happened = [item for item in guest.exits_by_kind.items() if item[1] >= _LEAST_RATE]
+        kinds = sorted(happened, key=lambda item: -item[1])
+        yield [("  " + ("  ".join(f"{kind} {rate:.0f}" for kind, rate in kinds[:8]) or "none"), "")]
 
 
 def _devices(detail: Detail) -> Iterator[Line]:
