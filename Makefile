@@ -5,7 +5,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help deps deps-test deps-bench bench deps-linux venv guest demo demo-linux test check-fast fuzz lint \
+.PHONY: help deps deps-test deps-bench bench deps-linux venv guest demo demo-linux test check-fast fuzz faults lint \
         man-lint audit lock clean
 
 # Debian packages. libvirt-python is built from source against libvirt-dev; gcc also builds the demo guest.
@@ -107,6 +107,9 @@ bench: deps-bench venv ## Measure kvmctl beside QEMU, libvirtd and kvmtool: one 
 
 check-fast: venv lint ## The checks and tests that start no guest
 	@exec $(PYTEST) -m 'not kvm and not slow' $(ARGS)
+
+faults: deps-test venv ## Break everything around guests for real, for long; writes docs/faults.md
+	@KVMCTL_FAULTS=long KVMCTL_FAULTS_TABLE=docs/faults.md nice -n 10 $(PYTEST) tests/faults $(ARGS)
 
 fuzz: venv ## Fuzz: ARGS="--seconds 600 rpc queues"; without, every target for a minute
 	@$(PIP) --require-hashes -r requirements/fuzz.txt || echo "Without atheris no coverage guides the inputs." >&2

@@ -5,6 +5,7 @@ import contextlib
 import logging
 from uuid import UUID
 
+from kvmctl.driver import threads
 from kvmctl.driver.console import Consoles
 from kvmctl.driver.constants import CreateFlags
 from kvmctl.driver.domain import DomainObject
@@ -69,6 +70,7 @@ class Driver:
 
     async def start(self) -> None:
         """Definitions first, then the guests that run already, then those that start with the host."""
+        asyncio.get_running_loop().set_default_executor(threads.start())
         self._pump = asyncio.create_task(self.events.pump())
         self.launcher.start()
         self.store.clean_up()

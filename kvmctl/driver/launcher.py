@@ -97,11 +97,13 @@ class Launcher:
         return ProcessIdentity(int(answer["pid"]), int(answer["start-time"])), pidfd
 
     def _ask(self, message: Mapping[str, Any], files: Sequence[int]) -> tuple[dict[str, Any], int]:
-        """The answer, and the descriptor that came with it or -1."""
+        """The answer, and the descriptor that came with it or -1. OSError: there is no room for one."""
         if self._process is None or self._process.poll() is not None:
             self.close()
             self.start()
         assert self._socket is not None
+        # The answer brings a descriptor, which has to find room.
+        os.close(os.dup(self._socket.fileno()))
         try:
             socket.send_fds(self._socket, [json.dumps(message).encode()], files)
             reply, received, _flags, _address = socket.recv_fds(self._socket, _MAX_REPLY, 1)

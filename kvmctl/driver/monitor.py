@@ -51,8 +51,12 @@ def _via_directory(path: Path) -> tuple[int, str]:
 def listen(path: Path) -> socket.socket:
     """The listening socket that the VMM inherits; only its owner may connect."""
     path.unlink(missing_ok=True)
-    directory, address = _via_directory(path)
     listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        directory, address = _via_directory(path)
+    except BaseException:
+        listener.close()
+        raise
     try:
         # On Linux the mode of an unbound socket's inode is what bind() gives to the file.
         os.fchmod(listener.fileno(), 0o600)

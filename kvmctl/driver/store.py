@@ -230,6 +230,14 @@ class Store:
         except OSError as error:
             raise system_failure(error, f"cannot write '{path}'") from error
 
+    def running_pid(self, domain: Domain) -> int | None:
+        """The process of the guest that its pid file tells of, while it runs."""
+        try:
+            identity = ProcessIdentity.of(int(self.run_files(domain).pid.read_text()))
+        except (OSError, ValueError):
+            return None
+        return identity.pid if identity is not None and identity.runs_guest(domain.name) else None
+
     def load_statuses(self) -> list[Status]:
         """The guests that ran when the last daemon ended; what cannot be understood is reported in the
         log."""

@@ -39,6 +39,10 @@ _WARM: Final = """<domain type='kvm'><name>warm</name><memory unit='MiB'>1</memo
 <devices><serial type='pty'/></devices></domain>"""
 
 
+class TooManyFiles(Exception):
+    """The descriptors of a request did not all find room here."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """One guest to run: `descriptors` are open here, and named in the order in which they came."""
@@ -53,10 +57,14 @@ class Request:
 
 
 def receive(connection: socket.socket) -> Request | None:
-    """The next request; None when the daemon has hung up."""
-    data, descriptors, _flags, _address = socket.recv_fds(connection, MAX_REQUEST, MAX_DESCRIPTORS)
+    """The next request; None when the daemon has hung up. Raises TooManyFiles."""
+    data, descriptors, flags, _address = socket.recv_fds(connection, MAX_REQUEST, MAX_DESCRIPTORS)
     if not data:
         return None
+    if flags & socket.MSG_CTRUNC:
+        for descriptor in descriptors:
+            os.close(descriptor)
+        raise TooManyFiles("too many open files for this guest's descriptors")
     message = json.loads(data)
     output, domain, *others = descriptors
     named = dict(zip(message["names"], others, strict=True))
@@ -67,7 +75,14 @@ def receive(connection: socket.socket) -> Request | None:
 
 def serve(connection: socket.socket) -> None:
     """Fork a VMM for every request until the daemon hangs up."""
-    while (request := receive(connection)) is not None:
+    while True:
+        try:
+            request = receive(connection)
+        except TooManyFiles as error:
+            connection.send(json.dumps({"error": str(error)}).encode())
+            continue
+        if request is None:
+            return
         try:
             child = _fork(connection, request)
         except (JailError, OSError) as error:

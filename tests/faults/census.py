@@ -57,7 +57,8 @@ class Host:
         self.daemon.environment["TMPDIR"] = str(temporary)
         self.inside("ip", "link", "set", "lo", "up")
 
-    def close(self) -> None:
+    def close_daemon(self) -> None:
+        """With all that it has started."""
         process = self.daemon.process
         if process is not None and process.poll() is None:
             self.daemon.stop(signal.SIGKILL)
@@ -65,6 +66,9 @@ class Host:
             with suppress(psutil.Error):
                 child.kill()
         self._reap()
+
+    def close(self) -> None:
+        self.close_daemon()
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 0, 0, 0, 0)
         subprocess.run(["ip", "netns", "delete", self.space], check=True)
 

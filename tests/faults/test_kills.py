@@ -29,7 +29,7 @@ from tests.faults.test_churn import cycle
 
 pytestmark = pytest.mark.kvm
 
-ROUNDS = 150 if LONG else 10
+ROUNDS = 150 if LONG else 4
 _PART = "Processes killed (SIGKILL)"
 _CRASHED = [libvirt.VIR_DOMAIN_SHUTOFF, libvirt.VIR_DOMAIN_SHUTOFF_CRASHED]
 _RUNNING = libvirt.VIR_DOMAIN_RUNNING

@@ -63,6 +63,7 @@ class Starter:
     async def _start(
         self, domain: DomainObject, definition: Domain, flags: CreateFlags, owner: Connection | None
     ) -> None:
+        self._refuse_a_second(definition)
         numbered = definition
         # The unfinished status tells a next daemon whom to clean up after, should this one die in between.
         try:
@@ -117,6 +118,16 @@ class Starter:
             # Gone before the guest was there to be ended with it.
             run.destroying = True
             await run.process.stop()
+
+    def _refuse_a_second(self, definition: Domain) -> None:
+        """A guest whose status file was lost while no daemon ran goes on, unknown to this one."""
+        pid = self._parts.store.running_pid(definition)
+        if pid is not None:
+            raise failure(
+                ErrorCode.OPERATION_FAILED,
+                f"process {pid} still runs domain '{definition.name}', without its status file: "
+                "end that process first",
+            )
 
 
 async def _first_contact(launched: Launched) -> Monitor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import inspect
 import logging
 import socket
@@ -14,8 +15,12 @@ from kvmctl.driver.rpc import builtin
 from kvmctl.driver.rpc.connection import Authenticate, Connection
 from kvmctl.driver.rpc.keepalive import KeepaliveSettings
 from kvmctl.driver.rpc.procedures import Kind, Procedure
+from kvmctl.driver.rpc.spare import Spare
 
 log = logging.getLogger(__name__)
+
+_PAUSE_SECONDS = 0.1
+"""After a client that could not be accepted."""
 
 Handler = Callable[..., Any]
 """``(connection, arguments) -> result``; a stream procedure's handler takes the stream as third.
@@ -77,6 +82,13 @@ class Server:
     async def serve(self, listening: socket.socket, *, readonly: bool = False) -> None:
         """Accept clients until cancelled; those beyond the limit wait in the socket's queue."""
         listening.setblocking(False)
+        spare = Spare()
+        try:
+            await self._serve(listening, spare, readonly)
+        finally:
+            spare.close()
+
+    async def _serve(self, listening: socket.socket, spare: Spare, readonly: bool) -> None:
         loop = asyncio.get_running_loop()
         while True:
             while self._full():
@@ -86,8 +98,10 @@ class Server:
                 accepted, _ = await loop.sock_accept(listening)
             except OSError as error:
                 # Out of descriptors or memory: the clients that end give some back.
-                log.warning("cannot accept a client: %s", error)
-                await asyncio.sleep(0.5)
+                log.warning("cannot accept a client: %s", error.strerror)
+                if error.errno in (errno.EMFILE, errno.ENFILE):
+                    spare.hang_up(listening)
+                await asyncio.sleep(_PAUSE_SECONDS)
                 continue
             reader, writer = await asyncio.open_unix_connection(sock=accepted)
             connection = Connection(
