@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import logging
+import mmap
 import os
 import pkgutil
 import socket
@@ -19,6 +20,7 @@ from kvmctl.host.jail import OPEN, Settings
 from kvmctl.vmm import jail, timekeeping
 from kvmctl.vmm.devices.virtio import vsockhost
 from kvmctl.vmm.jail import JailError, threads
+from kvmctl.vmm.jail.apart import run as run_apart
 
 if TYPE_CHECKING:
     from kvmctl.domain import Domain
@@ -68,6 +70,12 @@ def enter(settings: Settings, domain: Domain, descriptors: dict[str, int]) -> Ca
     if filters is None:
         return _nothing
     return lambda: threads.confine(filters)
+
+
+def apart(work: Callable[[], bytes]) -> mmap.mmap | None:
+    """What `work` makes of bytes from a stranger, in its own process; None: it failed. Raises OSError."""
+    filters = _filters()
+    return run_apart(work, None if isinstance(filters, str) else filters)
 
 
 def _nothing() -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from kvmctl.backends import BackendError, Descriptors, boot, chardev, check_files, open_devices, sockets
 from kvmctl.domain import Chardev, with_addresses, with_aliases
+from kvmctl.vmm import confinement
 from kvmctl.vmm.boot import cache
 from kvmctl.vmm.chardev import pty_number
 from kvmctl.vmm.machine import BootFiles, MachineError
@@ -72,7 +73,9 @@ def _check_open(name: str, fd: int) -> None:
 
 def _boot_files(fds: dict[str, int], cache_dir: Path | None) -> BootFiles:
     kernel = fds.get("kernel")
-    decompressed = None if kernel is None or cache_dir is None else cache.prepare(kernel, cache_dir)
+    decompressed = (
+        None if kernel is None or cache_dir is None else cache.prepare(kernel, cache_dir, confinement.apart)
+    )
     return BootFiles(kernel, fds.get("initrd"), decompressed, fds.get("firmware"))
 
 

@@ -10,10 +10,12 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import logging
+import mmap
 import os
 import struct
 import tempfile
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -61,7 +63,7 @@ class KernelCache:
         os.close(fd)
         return None
 
-    def store(self, payload: bytes, kernel: bytes) -> None:
+    def store(self, payload: bytes, kernel: bytes | mmap.mmap) -> None:
         """Add an entry; a failure is logged, the kernel is at hand anyway."""
         path = self._path(payload)
         try:
@@ -90,24 +92,32 @@ class KernelCache:
             path.unlink(missing_ok=True)
 
 
-def prepare(kernel_fd: int, directory: Path) -> int | None:
+Apart = Callable[[Callable[[], bytes]], mmap.mmap | None]
+"""Does work on bytes that nobody has checked somewhere safe; None when it fails."""
+
+
+def prepare(kernel_fd: int, directory: Path, apart: Apart) -> int | None:
     """A descriptor of a bzImage's kernel, decompressed; None when there is none to be had.
 
-    For a process that gives up its access to files before it boots. What is wrong with the image, booting
-    will tell.
+    For a process that gives up its access to files before it boots: what is not in the cache is decompressed
+    `apart`. What is wrong with the image, booting will tell.
     """
     try:
-        kernel = FileSource(kernel_fd, "kernel")
-        image = recognise(kernel)
+        file = FileSource(kernel_fd, "kernel")
+        image = recognise(file)
         if not isinstance(image, BzImage):
             return None
-        payload = kernel.read(image.payload_offset, image.payload_size)
+        payload = file.read(image.payload_offset, image.payload_size)
         kernels = KernelCache(directory)
         cached = kernels.open(payload)
         if cached is None:
-            kernels.store(payload, decompress.decompress(payload, image.init_size or _MOST_BYTES))
+            most = image.init_size or _MOST_BYTES
+            kernel = apart(lambda: decompress.decompress(payload, most))
+            if kernel is None:
+                return None
+            kernels.store(payload, kernel)
             cached = kernels.open(payload)
-    except BootError:
+    except (BootError, OSError):
         return None
     return cached
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from kvmctl.vmm import confinement
 from kvmctl.vmm.boot import Entry, cache, load
 from kvmctl.vmm.memory import GuestMemory
 from tests.vmm.boot.images import as_fd
@@ -36,7 +37,7 @@ def boot(memory: GuestMemory) -> Iterator[Load]:
     ) -> Entry:
         kernel_fd = as_fd(kernel)
         initrd_fd = None if initrd is None else as_fd(initrd)
-        cached = None if cache_dir is None else cache.prepare(kernel_fd, cache_dir)
+        cached = None if cache_dir is None else cache.prepare(kernel_fd, cache_dir, confinement.apart)
         try:
             return load(into, kernel_fd, initrd_fd, cmdline, decompressed_fd=cached, vcpus=vcpus, rsdp=rsdp)
         finally:
