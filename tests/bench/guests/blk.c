@@ -13,6 +13,7 @@ enum { IN = 0, OUT = 1 };
 enum { NEXT = 1, WRITE = 2 };
 enum { ACKNOWLEDGE = 1, DRIVER = 2, DRIVER_OK = 4, FEATURES_OK = 8 };
 #define EVENT_IDX (1U << 29)
+#define FLUSH (1U << 9)         /* without it, every write is to be stable at once */
 
 struct descriptor { u64 address; u32 length; u16 flags, next; };
 static struct {
@@ -81,7 +82,7 @@ static void start_disk(void)
         pause();
     AT(u8, common + 20) = ACKNOWLEDGE | DRIVER;
     AT(u32, common + 8) = 0;
-    AT(u32, common + 12) = EVENT_IDX;
+    AT(u32, common + 12) = EVENT_IDX | FLUSH;
     AT(u32, common + 8) = 1;
     AT(u32, common + 12) = 1;
     AT(u8, common + 20) = ACKNOWLEDGE | DRIVER | FEATURES_OK;
