@@ -44,7 +44,7 @@ class Pausable(Protocol):
     """A device that works by itself, and is to stand still with the machine."""
 
     def pause(self) -> None:
-        """Returns when it touches no guest memory and completes nothing any more; twice is as good as once."""
+        """Returns when it touches no guest memory and completes nothing any more; twice is as once."""
 
     def resume(self) -> None: ...
 
