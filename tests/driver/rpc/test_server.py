@@ -182,6 +182,36 @@ def test_a_slow_call_blocks_nobody_and_replies_come_out_of_order() -> None:
     run(test)
 
 
+def test_calls_that_never_wait_are_answered_in_their_order_and_the_others_have_their_turn() -> None:
+    order: list[str] = []
+
+    def at_once(connection: Connection, _arguments: Any) -> types.ConnectGetTypeRet:
+        order.append(f"client {connection.id}")
+        if len(order) == 3:
+            raise VirError(ErrorCode.OPERATION_INVALID, "the third")
+        return types.ConnectGetTypeRet("kvmctl")
+
+    async def test() -> None:
+        async with (
+            serving({P.CONNECT_GET_TYPE: at_once}) as (_, path),
+            Client.connect(path) as many,
+            Client.connect(path) as one,
+        ):
+            sent = [many.send(P.CONNECT_GET_TYPE) for _ in range(200)]
+            one.send(P.CONNECT_GET_TYPE)
+            await one.reply()
+            answered = []
+            for serial in sent:
+                header, _ = await many.receive()
+                assert header.serial == serial
+                answered.append(header.status)
+            assert answered.count(Status.ERROR) == 1
+            assert answered[2] is Status.ERROR
+            assert order.index(next(each for each in order if each != order[0])) < 100
+
+    run(test)
+
+
 def test_reading_stops_at_the_limit_of_pending_calls() -> None:
     release = asyncio.Event()
     running = 0
