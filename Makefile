@@ -14,7 +14,7 @@ APT_BUILD := gcc libc6-dev pkg-config libvirt-dev python3 python3-dev python3-ve
 # networks are made with.
 APT_TEST  := libvirt-clients virtinst mandoc acpica-tools iproute2 nftables dnsmasq-base passt \
              qemu-system-common qemu-utils \
-             seabios grub-pc-bin grub-common memtest86+
+             seabios grub-pc-bin grub-common memtest86+ ipxe-qemu
 # The peers that the benchmarks measure.
 APT_BENCH := qemu-system-x86 qemu-utils libvirt-daemon-system
 # The Linux test guest.

@@ -6,7 +6,8 @@ import struct
 from typing import TYPE_CHECKING, Final
 
 from kvmctl.vmm import firmware
-from kvmctl.vmm.boot import acpi, smbios, tableloader
+from kvmctl.vmm.boot import BootError, acpi, smbios, tableloader
+from kvmctl.vmm.boot.source import FileSource
 from kvmctl.vmm.bootorder import bootorder
 from kvmctl.vmm.cpu import present_vcpus
 from kvmctl.vmm.devices import fwcfg, serial
@@ -19,11 +20,14 @@ if TYPE_CHECKING:
 _E820: Final = struct.Struct("<QQI")
 _RAM: Final = 1
 _RESERVED: Final = 2
+_CARD_ROM: Final = "pci1af4,1041.rom"
+"""SeaBIOS runs it for each function with these numbers: virtio 1.2, 4.1.2.1, a network card."""
+_MOST_ROM: Final = 128 << 10
 _NO_REBOOT: Final = 0xFFFF_FFFF
 
 
-def files(domain: Domain, memory: GuestMemory) -> dict[str, bytes]:
-    """By name."""
+def files(domain: Domain, memory: GuestMemory, netboot_fd: int | None = None) -> dict[str, bytes]:
+    """By name; `netboot_fd` is the option ROM for virtio network cards."""
     result = {
         "etc/e820": _memory_map(memory),
         "bootorder": bootorder(domain),
@@ -37,6 +41,8 @@ def files(domain: Domain, memory: GuestMemory) -> dict[str, bytes]:
     menu = domain.os.bootmenu
     if menu is not None and menu.enable and menu.timeout is not None:
         result["etc/boot-menu-wait"] = menu.timeout.to_bytes(2, "little")
+    if netboot_fd is not None:
+        result[_CARD_ROM] = _option_rom(netboot_fd)
     if _on_serial(domain):
         result["etc/sercon-port"] = serial.PORTS[0][0].to_bytes(2, "little")
     return result
@@ -56,6 +62,13 @@ def _memory_map(memory: GuestMemory) -> bytes:
     """The firmware itself cuts out what it takes below 1 MiB."""
     ram = [_E820.pack(address, size, _RAM) for address, size in memory.e820()]
     return b"".join(ram) + _E820.pack(*RESERVED, _RESERVED)
+
+
+def _option_rom(descriptor: int) -> bytes:
+    source = FileSource(descriptor, "option ROM")
+    if source.size > _MOST_ROM:
+        raise BootError(f"the option ROM has {source.size} bytes, {_MOST_ROM} fit below the firmware")
+    return source.read(0, source.size)
 
 
 def _smbios_files(domain: Domain) -> dict[str, bytes]:

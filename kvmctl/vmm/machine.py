@@ -90,6 +90,8 @@ class BootFiles:
     decompressed_fd: int | None = None
     """The kernel as `boot.cache.prepare` gave it."""
     firmware_fd: int | None = None
+    netboot_fd: int | None = None
+    """The option ROM of network cards."""
 
 
 class Machine:
@@ -222,7 +224,7 @@ class Machine:
         rom.copy_low(self.memory)
         for device in self._devices:
             if isinstance(device, FwCfg):
-                files = firmwarefiles.files(self.domain, self.memory)
+                files = firmwarefiles.files(self.domain, self.memory, self._files.netboot_fd)
                 device.offer(files, firmwarefiles.numbers(self.domain))
 
     def _load_kernel(self, kernel_fd: int) -> None:

@@ -76,7 +76,7 @@ def _boot_files(fds: dict[str, int], cache_dir: Path | None) -> BootFiles:
     decompressed = (
         None if kernel is None or cache_dir is None else cache.prepare(kernel, cache_dir, confinement.apart)
     )
-    return BootFiles(kernel, fds.get("initrd"), decompressed, fds.get("firmware"))
+    return BootFiles(kernel, fds.get("initrd"), decompressed, fds.get("firmware"), fds.get("netboot"))
 
 
 def _char_files(domain: Domain, fds: dict[str, int]) -> dict[str, CharFiles]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 import struct
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kvmctl.domain import Domain, parse, with_defaults
+from kvmctl.domain.meaning.boot import boots_from_network
 from kvmctl.vmm import firmwarefiles
+from kvmctl.vmm.boot import BootError
 from kvmctl.vmm.bootorder import bootorder
 from kvmctl.vmm.devices.debugport import DebugPort
 from kvmctl.vmm.devices.fwcfg import (
@@ -178,3 +181,28 @@ def test_the_debug_port_writes_lines_and_not_for_ever(caplog: pytest.LogCaptureF
     port.reset()
     port.write_byte(0, ord("\n"))
     assert caplog.messages == ["firmware: "]
+
+
+def test_the_option_rom_of_network_cards(tmp_path: Path) -> None:
+    memory = GuestMemory(64 * MIB)
+    rom = tmp_path / "rom"
+    rom.write_bytes(b"\x55\xaa" + bytes(1022))
+    with rom.open("rb") as file:
+        files = firmwarefiles.files(domain(), memory, file.fileno())
+    assert files["pci1af4,1041.rom"] == rom.read_bytes()
+    rom.write_bytes(bytes(MIB))
+    with rom.open("rb") as file, pytest.raises(BootError, match="option ROM"):
+        firmwarefiles.files(domain(), memory, file.fileno())
+
+
+@pytest.mark.parametrize(
+    ("devices", "system", "asked"),
+    [
+        ("", "<boot dev='network'/>", False),
+        (CARD.format(""), "<boot dev='hd'/><boot dev='network'/>", True),
+        (CARD.format(""), "<boot dev='hd'/>", False),
+        (CARD.format("<boot order='1'/>"), "", True),
+    ],
+)
+def test_who_boots_from_the_network(devices: str, system: str, asked: bool) -> None:
+    assert boots_from_network(domain(devices, system)) is asked

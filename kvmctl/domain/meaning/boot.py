@@ -30,6 +30,12 @@ def boots_by_device(domain: Domain) -> bool:
     return any(order is not None for order in orders)
 
 
+def boots_from_network(domain: Domain) -> bool:
+    cards = domain.devices.interfaces
+    by_kind = bool(cards) and any(boot.dev == "network" for boot in domain.os.boots)
+    return by_kind or any(card.boot_order is not None for card in cards)
+
+
 def _sysinfo(domain: Domain) -> Iterator[Finding]:
     if domain.sysinfo is None:
         if domain.os.smbios == "sysinfo":
