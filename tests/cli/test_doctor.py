@@ -73,7 +73,12 @@ def test_json(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize(
     ("number", "hint"),
-    [(errno.ENOENT, "modprobe"), (errno.EACCES, "usermod -aG"), (errno.EBUSY, "dmesg")],
+    [
+        (errno.ENOENT, "modprobe"),
+        (errno.EACCES, "usermod -aG"),
+        (errno.EBUSY, "dmesg"),
+        (errno.ENOTTY, "mknod"),
+    ],
 )
 def test_unusable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, hint: str) -> None:
     monkeypatch.setattr("kvmctl.host.doctor.kvm._MODULES", tmp_path)

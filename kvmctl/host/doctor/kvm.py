@@ -49,12 +49,14 @@ CAPABILITIES: Final = (
 
 
 def kvm_checks(host: kind.Host) -> Iterator[Check]:
-    yield _device()
+    device = _device()
+    yield device
     yield Check("kind of KVM", Level.INFO, kind.DESCRIPTIONS[host.kind])
     if host.nested:
         yield Check("nested", Level.INFO, "this host is a virtual machine itself")
     yield from _modules()
-    yield from _capabilities()
+    if device.level is not Level.FAIL:
+        yield _capabilities()
 
 
 def _device() -> Check:
@@ -79,6 +81,8 @@ def _hint(number: int | None) -> str:
     if number in (errno.EACCES, errno.EPERM):
         group = _group()
         return f"Join the group {group}: sudo usermod -aG {group} $USER, then log in again."
+    if number == errno.ENOTTY:
+        return f"It is another device: rm {kvm.DEVICE}; mknod {kvm.DEVICE} c 10 232"
     return "See the kernel's messages: dmesg | grep -i kvm"
 
 
@@ -100,13 +104,10 @@ def _modules(modules: Path = _MODULES) -> Iterator[Check]:
             yield Check("guests that run guests", Level.INFO, "possible" if on else f"off: {nested}")
 
 
-def _capabilities() -> Iterator[Check]:
+def _capabilities() -> Check:
+    descriptor = os.open(kvm.DEVICE, os.O_RDWR | os.O_CLOEXEC)
     try:
-        descriptor = os.open(kvm.DEVICE, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return  # the device's own check has said why
-    try:
-        yield capability_check(lambda number: fcntl.ioctl(descriptor, _CHECK_EXTENSION, number))
+        return capability_check(lambda number: fcntl.ioctl(descriptor, _CHECK_EXTENSION, number))
     finally:
         os.close(descriptor)
 
