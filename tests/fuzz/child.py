@@ -15,6 +15,7 @@ import json
 import mmap
 import os
 import random
+import shutil
 import struct
 import sys
 import threading
@@ -23,6 +24,7 @@ import traceback
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from types import FrameType
 from typing import Final
 
 from tests.fuzz.judge import Judge, save
@@ -167,12 +169,23 @@ def _guided(name: str, target: Target, run: Callable[[bytes], None], options: ar
 
 
 def _merge(target: Target, options: argparse.Namespace) -> None:
-    import atheris
+    """Of the smallest inputs first, those that reach a line of ours that none before them has reached."""
+    reached: set[tuple[str, int]] = set()
+    judge = Judge(target, count_calls=False)
 
-    judge = Judge(dataclasses.replace(target, memory=target.memory + _GUIDED_MEMORY), count_calls=False)
-    places = [str(options.corpus), str(options.source)]
-    atheris.Setup([sys.argv[0], "-merge=1", f"-max_len={target.longest}", "-rss_limit_mb=0", *places], judge)
-    atheris.Fuzz()
+    def trace(frame: FrameType, _event: str, _argument: object) -> Callable[..., object] | None:
+        if f"{os.sep}kvmctl{os.sep}" not in frame.f_code.co_filename:
+            return None
+        reached.add((frame.f_code.co_filename, frame.f_lineno))
+        return trace
+
+    for path in sorted(options.source.iterdir(), key=lambda path: (path.stat().st_size, path.name)):
+        before = len(reached)
+        sys.settrace(trace)
+        judge(path.read_bytes())
+        sys.settrace(None)
+        if len(reached) > before:
+            shutil.copy(path, options.corpus)
 
 
 def _dictionary_line(word: bytes) -> str:
@@ -207,9 +220,10 @@ def main() -> None:
             found = in_child(partial(run_again, path))
             print(json.dumps([f"{path.parent.name}/{path.name}", found]), flush=True)
         return
-    target = load(options.target, instrumented=options.engine != "plain")
+    target = load(options.target, instrumented=options.engine == "atheris")
     if options.engine == "merge":
         _merge(target, options)
+        return
     if options.engine == "atheris":
         target = dataclasses.replace(target, memory=target.memory + _GUIDED_MEMORY)
     run = _Long(target, options.state, options.crashes)
