@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import struct
 from pathlib import Path
 
@@ -144,6 +145,21 @@ def test_the_boot_menu_is_driven_by_keys(daemon: SessionDaemon, tmp_path: Path) 
     child.expect("own sector", timeout=60)
     child.expect(pexpect.EOF, timeout=60)
     assert daemon.virsh("domstate", "--reason", "guest").stdout.strip() == "shut off (shutdown)"
+
+
+@pytest.mark.skipif(not Path(firmware.netboot()).exists(), reason="iPXE is missing (ipxe-qemu)")
+@pytest.mark.skipif(shutil.which("passt") is None, reason="passt is missing")
+def test_a_network_card_is_booted_from(daemon: SessionDaemon, tmp_path: Path) -> None:
+    """Ahead of the disk, by the option ROM that the firmware is given for it."""
+    image = tmp_path / "disk.img"
+    image.write_bytes(bytes(1 << 20))
+    card = "<interface type='user'><backend type='passt'/></interface>"
+    boot = "<boot dev='network'/><boot dev='hd'/>"
+    child = console_of(daemon, image_xml(image, system=boot, devices=card))
+    child.expect(r"iPXE \(http://ipxe\.org\)", timeout=MENU_SECONDS)
+    child.expect("Booting from ROM", timeout=MENU_SECONDS)
+    child.expect("starting execution", timeout=MENU_SECONDS)
+    child.close()
 
 
 def _speaking_sector() -> bytes:
