@@ -7,7 +7,7 @@ from typing import Final
 
 from iced_x86 import Instruction, Mnemonic
 
-from kvmctl.vmm.emulator import avx, bits, exchange, moves, system
+from kvmctl.vmm.emulator import avx, bits, exchange, iret, moves, system
 from kvmctl.vmm.emulator.context import Context
 
 Handler = Callable[[Context, Instruction], None]
@@ -17,6 +17,7 @@ HANDLERS: Final[dict[int, Handler]] = {
     Mnemonic.INT3: system.int3,
     Mnemonic.INT: system.int_n,
     Mnemonic.INT1: system.int1,
+    Mnemonic.IRETD: iret.iretd,
     Mnemonic.UD0: system.ud,
     Mnemonic.UD1: system.ud,
     Mnemonic.UD2: system.ud,
