@@ -5,7 +5,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
-.PHONY: help deps deps-test deps-bench bench deps-linux venv guest demo demo-linux test check-fast fuzz faults lint \
+.PHONY: help deps deps-test deps-bench bench deps-linux venv guest demo demo-linux test check-fast fuzz fuzz-ring faults lint \
         man-lint audit lock clean
 
 # Debian packages. libvirt-python is built from source against libvirt-dev; gcc also builds the demo guest.
@@ -114,6 +114,9 @@ faults: deps-test venv ## Break everything around guests for real, for long; wri
 fuzz: venv ## Fuzz: ARGS="--seconds 600 rpc queues"; without, every target for a minute
 	@$(PIP) --require-hashes -r requirements/fuzz.txt || echo "Without atheris no coverage guides the inputs." >&2
 	@exec nice -n 10 $(BIN)/python -m tests.fuzz $(ARGS)
+
+fuzz-ring: venv ## The compiled queues under AddressSanitizer, for ten minutes
+	@exec nice -n 10 $(BIN)/python -m tests.fuzz.ring $(ARGS)
 
 lint: $(VENV)/.installed man-lint audit ## ruff, mypy, mandoc and pip-audit
 	@$(BIN)/ruff check .

@@ -201,8 +201,9 @@ def test_no_request_at_all(disk: Disk) -> None:
     disk.place(0, [(HEADERS, 15, DESC_NEXT, 1), (STATUSES, 1, DESC_WRITE, 0)])
     disk.offer(0)
     disk.until(lambda: disk.broken)
-    disk.run()
     disk.offered = 0
+    disk.memory.write(AVAILABLE, bytes(4))
+    disk.run()
     disk.describe(0, blk.T_IN, 0, 512)
     disk.offer(0)
     disk.until(lambda: disk.status() == blk.S_OK)
