@@ -17,6 +17,8 @@ from typing import IO
 
 from kvmctl.backends import Descriptors, boot, open_devices
 from kvmctl.domain import format, parse, with_aliases, with_defaults
+from kvmctl.driver.config import Config
+from kvmctl.driver.jail import settings
 from kvmctl.driver.launcher import Launcher, Options
 
 QEMU = "qemu-system-x86_64"
@@ -54,7 +56,7 @@ class Ours:
         """The guest runs when this returns; its serial port's slave is open."""
         self._count += 1
         end = ExitStack()
-        options = Options(self._directory, paused=False)
+        options = Options(self._directory, paused=False, jail=settings(Config()))
         with ExitStack() as opened:
             descriptors = Descriptors(opened)
             text = domain_xml("bench", kernel, memory_mib=memory_mib, vcpus=vcpus, devices=devices)
