@@ -124,7 +124,7 @@ def lines_of(security: Security) -> Iterator[tuple[str, str]]:
     yield "Root", _HIDDEN if root is None else f"{len(root)} files and directories" if root else "empty"
     yield "Core dump", _core(security.max_core)
     yield "Files", "no limit" if security.max_files is None else f"at most {security.max_files} open"
-    yield "Groups", _told(sorted(set(security.cgroups)), "no control group of its own")
+    yield "Cgroups", _told(sorted(set(security.cgroups)), "no control group of its own")
 
 
 def _told(names: list[str] | None, otherwise: str) -> str:
