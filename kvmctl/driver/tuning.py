@@ -14,6 +14,7 @@ from typing import Final
 
 from kvmctl.backends import Descriptors
 from kvmctl.domain import Domain
+from kvmctl.domain.cpuset import CPU_SET
 from kvmctl.driver.domain import DomainObject
 from kvmctl.driver.errors import failure, system_failure
 from kvmctl.driver.paths import Paths
@@ -149,9 +150,12 @@ def confine(live: Domain, paths: Paths, descriptors: Descriptors) -> None:
     needed = {
         "cpu": given(limits) or given(_vcpu_limits(live)) or given(_emulator_limits(live)),
         "memory": given(memory),
+        "cpuset": live.numatune.mode == "restrictive",
     }
     scope = scope_of(live, paths)
     for controller, required in needed.items():
+        if controller == "cpuset" and not required:
+            continue
         required = required or live.partition is not None
         if not required and (paths.session or (controller == "cpu" and _has_realtime(live))):
             continue
@@ -161,8 +165,10 @@ def confine(live: Domain, paths: Paths, descriptors: Descriptors) -> None:
             scope.create(controller)
             if controller == "cpu":
                 scope.set_cpu(limits)
-            else:
+            elif controller == "memory":
                 scope.set_memory(memory)
+            else:
+                scope.set_nodes(CPU_SET.format(live.numatune.nodeset or frozenset()))
             descriptors.add(f"{MEMBERS}{controller}", scope.open_members(controller))
         except CgroupError as error:
             if required:

@@ -227,6 +227,24 @@ class Scope:
             quota=-1 if quota == _V2_NONE else int(quota),
         )
 
+    # memory nodes
+
+    def set_nodes(self, nodes: str) -> None:
+        """Where memory comes from, as "0-1,3" (cgroup-v1/cpusets.rst; cgroup-v2.rst, "Cpuset")."""
+        hierarchy = self._hierarchy("cpuset")
+        if hierarchy.version == 1:
+            # A new group there has no processors and no nodes, and takes no process without.
+            group = hierarchy.root
+            for part in Path(self.path).parts:
+                above, group = group, group / part
+                for name in ("cpuset.cpus", "cpuset.mems"):
+                    if not _read("cpuset", group / name):
+                        _write("cpuset", group / name, _read("cpuset", above / name))
+        _write("cpuset", self._directory(hierarchy) / "cpuset.mems", nodes)
+
+    def nodes(self) -> str:
+        return _read("cpuset", self._directory(self._hierarchy("cpuset")) / "cpuset.mems")
+
     # memory
 
     def set_memory(self, limits: MemoryLimits) -> None:

@@ -74,7 +74,7 @@ def _policies(domain: Domain) -> tuple[Policy, ...]:
     """That of all the memory first, then those of single cells, which go before it."""
     tune = domain.numatune
     found = []
-    if tune.nodeset is not None:
+    if tune.nodeset is not None and tune.mode != "restrictive":  # a control group's, then
         found.append(Policy(0, domain.memory, tune.mode or "strict", tune.nodeset))
     ranges = cell_ranges(domain)
     for memnode in tune.memnodes:

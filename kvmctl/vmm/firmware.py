@@ -11,7 +11,7 @@ from kvmctl.domain.addresses import has_pci
 from kvmctl.vmm.backing import cell_ranges
 from kvmctl.vmm.boot import acpi, layout, smbios
 from kvmctl.vmm.bus import pci, pciconfig, slots
-from kvmctl.vmm.cpu import present_vcpus, topology_of
+from kvmctl.vmm.cpu import topology_of
 from kvmctl.vmm.devices import BOARD, i8042, pcihost, pm, pvpanic, resetport, rtc, serial
 from kvmctl.vmm.memory import GuestMemory
 from kvmctl.vmm.memory import layout as ram_layout
@@ -96,7 +96,7 @@ def board(domain: Domain, taken: Sequence[slots.Slot] = ()) -> acpi.Board:
 
 
 def _processors(domain: Domain) -> tuple[acpi.Processor, ...]:
-    topology, present = topology_of(domain), frozenset(present_vcpus(domain))
+    topology, present = topology_of(domain), frozenset(domain.present_vcpus)
     nodes = {vcpu: node for node, cell in _cells(domain).items() for vcpu in cell.cpus or ()}
     return tuple(
         acpi.Processor(topology.apic_id(vcpu), vcpu in present, nodes.get(vcpu, 0))

@@ -9,7 +9,6 @@ from kvmctl.vmm import firmware
 from kvmctl.vmm.boot import BootError, acpi, smbios, tableloader
 from kvmctl.vmm.boot.source import FileSource
 from kvmctl.vmm.bootorder import bootorder
-from kvmctl.vmm.cpu import present_vcpus
 from kvmctl.vmm.devices import fwcfg, serial
 from kvmctl.vmm.kvm.vm import RESERVED
 
@@ -52,7 +51,7 @@ def numbers(domain: Domain) -> dict[int, int]:
     """What firmwares know by key."""
     menu = domain.os.bootmenu
     return {
-        fwcfg.KEY_CPUS: len(present_vcpus(domain)),
+        fwcfg.KEY_CPUS: len(domain.present_vcpus),
         fwcfg.KEY_MAX_CPUS: max(processor.apic_id for processor in firmware.board(domain).processors) + 1,
         fwcfg.KEY_BOOT_MENU: int(menu is not None and menu.enable),
     }

@@ -1,6 +1,6 @@
 """Derive kvmctl/domain/known.txt, the names that the domain XML has, from libvirt's RELAX NG.
 
-    python -m tests.domain.known_names /usr/share/libvirt/schemas > kvmctl/domain/known.txt
+python -m tests.domain.known_names /usr/share/libvirt/schemas > kvmctl/domain/known.txt
 """
 
 import sys

@@ -13,9 +13,8 @@ from tests.domain.documents import FULL, SMALL, small
 
 def test_the_layout_is_libvirts() -> None:
     domain = kvmctl.domain.parse(FULL)
-    expected = (
-        FULL.replace("<memory unit='MiB'>256<", "<memory unit='KiB'>262144<")
-        .replace("lines & more", "lines &amp; more")
+    expected = FULL.replace("<memory unit='MiB'>256<", "<memory unit='KiB'>262144<").replace(
+        "lines & more", "lines &amp; more"
     )
     assert kvmctl.domain.format(domain, live=True) == expected
 

@@ -244,9 +244,23 @@ NUMA = "/domain/cpu/numa"
         ),
         (
             "<vcpu current='1'>2</vcpu><vcpus><vcpu id='1' enabled='yes'/></vcpus>",
+            WRONG,
+            "/domain/vcpus",
+            "enables 2 vCPUs, but <vcpu> says that 1",
+        ),
+        (
+            "<vcpu current='1'>2</vcpu><vcpus><vcpu id='0' enabled='no' hotpluggable='yes'/>"
+            "<vcpu id='1' enabled='yes'/></vcpus>",
             UNSUPPORTED,
             "/domain/vcpus/vcpu/@enabled",
-            "the first 1 vCPUs",
+            "vCPU 0 cannot be absent",
+        ),
+        (
+            "<numatune><memory mode='restrictive' nodeset='0'/>"
+            "<memnode cellid='0' mode='strict' nodeset='0'/></numatune>",
+            WRONG,
+            "/domain/numatune/memory/@mode",
+            "leaves no other mode for memnode",
         ),
         (
             "<vcpu current='1'>2</vcpu><vcpus><vcpu id='1' enabled='no' hotpluggable='no'/></vcpus>",

@@ -76,6 +76,22 @@ def test_limits_of_memory_go_up_and_down(scope: Scope, process: subprocess.Popen
     assert scope.memory().soft_limit == 16 * MIB
 
 
+def test_nodes_of_memory(scope: Scope, process: subprocess.Popen[bytes]) -> None:
+    _needs("cpuset")
+    scope.create("cpuset")
+    scope.set_nodes("0")
+    assert scope.nodes() == "0"
+    scope.move("cpuset", process.pid)
+    status = Path(f"/proc/{process.pid}/status").read_text()
+    assert "Mems_allowed_list:\t0\n" in status
+    with pytest.raises(CgroupError, match=r"'cpuset' does not take 999 for cpuset\.mems"):
+        scope.set_nodes("999")
+    process.kill()
+    process.wait()
+    scope.remove()
+    assert not scope.exists("cpuset")
+
+
 def test_a_controller_that_is_not_there_is_named() -> None:
     with pytest.raises(CgroupError, match="'cpu' is not mounted"):
         Scope("guest", {}).create("cpu")

@@ -41,7 +41,7 @@ def _vcpus(domain: Domain) -> Iterator[Finding]:
 
 
 def _states(domain: Domain) -> Iterator[Finding]:
-    """libvirt's rules, and one of ours: the vCPUs that are there at the start are the first ones."""
+    """libvirt's rules, and that the elements agree on how many vCPUs there are at the start."""
     states = {state.id: state for state in domain.vcpu_states}
     path = "/domain/vcpus"
     if len(states) != len(domain.vcpu_states):
@@ -54,9 +54,10 @@ def _states(domain: Domain) -> Iterator[Finding]:
         if not state.enabled and state.hotpluggable is False:
             message = f"vcpu '{state.id}' is both offline and not hotpluggable"
             yield Finding(ErrorKind.CONFIG_UNSUPPORTED, message, f"{here}/@hotpluggable")
-        current = domain.vcpus if domain.vcpus_current is None else domain.vcpus_current
-        if state.id < domain.vcpus and state.enabled != (state.id < current):
-            message = (
-                f"the first {current} vCPUs are enabled, the others not: vCPU {state.id} says otherwise"
-            )
+        if state.id == 0 and not state.enabled:
+            message = "vCPU 0 cannot be absent: the guest starts on it"
             yield Finding(ErrorKind.CONFIG_UNSUPPORTED, message, f"{here}/@enabled")
+    current = domain.vcpus if domain.vcpus_current is None else domain.vcpus_current
+    if states and 1 <= domain.vcpus <= MOST_VCPUS and (present := len(domain.present_vcpus)) != current:
+        message = f"<vcpus> enables {present} vCPUs, but <vcpu> says that {current} are there at the start"
+        yield Finding(ErrorKind.XML_ERROR, message, path)

@@ -124,6 +124,9 @@ def _numatune(domain: Domain) -> Iterator[Finding]:
     if tune.nodeset is None and (tune.mode is not None or tune.placement is not None):
         message = "nodeset for NUMA memory tuning must be set if 'placement' is 'static'"
         yield Finding(ErrorKind.XML_ERROR, message, "/domain/numatune/memory")
+    if tune.mode == "restrictive" and tune.memnodes:
+        message = "mode 'restrictive' of the memory element leaves no other mode for memnode elements"
+        yield Finding(ErrorKind.XML_ERROR, message, "/domain/numatune/memory/@mode")
     cells = len(domain.cpu.cells) if domain.cpu else 0
     seen: set[int] = set()
     for index, node in enumerate(tune.memnodes):

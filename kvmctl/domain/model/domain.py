@@ -68,3 +68,10 @@ class Domain:
         if self.memory == 0 and self.cpu is not None and self.cpu.cells:
             return replace(self, memory=self.cpu.cells_memory)
         return self
+
+    @property
+    def present_vcpus(self) -> tuple[int, ...]:
+        """The vCPUs that the guest starts with: the first ones, where <vcpus> does not say otherwise."""
+        current = self.vcpus if self.vcpus_current is None else self.vcpus_current
+        stated = {state.id: state.enabled for state in self.vcpu_states}
+        return tuple(vcpu for vcpu in range(self.vcpus) if stated.get(vcpu, vcpu < current))

@@ -9,6 +9,8 @@ from kvmctl.domain.codecs import UINT, Unsigned, choice
 from kvmctl.domain.cpuset import CPU_SET
 
 _POLICY = choice("strict", "preferred", "interleave")
+_WHOLE = choice("strict", "preferred", "interleave", "restrictive")
+"""A control group holds all of a process, so that restrictive is for all of the memory only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +64,7 @@ class Memnode:
 class Numatune:
     """formatdomain, "NUMA Node Tuning": the host's nodes that the memory comes from."""
 
-    mode: str | None = value("memory/@mode", _POLICY, default=None)
+    mode: str | None = value("memory/@mode", _WHOLE, default=None)
     nodeset: frozenset[int] | None = value("memory/@nodeset", CPU_SET, default=None)
     placement: str | None = value("memory/@placement", choice("static"), default=None)
     memnodes: tuple[Memnode, ...] = many("memnode", Memnode)

@@ -135,7 +135,7 @@ def _check_range(name: str, value: int) -> None:
 
 # NUMA (virDomainSetNumaParameters)
 
-_MODES = ("strict", "preferred", "interleave")  # virDomainNumatuneMemMode
+_MODES = ("strict", "preferred", "interleave", "restrictive")  # virDomainNumatuneMemMode
 _NUMA_TYPES = {"numa_mode": ParamType.INT, "numa_nodeset": ParamType.STRING}
 
 

@@ -99,9 +99,11 @@ async def _set_vcpus(driver: Driver, domain: DomainObject, count: int, flags: Vc
 
     def changed(definition: Domain) -> Domain:
         if not maximum:
-            return replace(definition, vcpus_current=None if count == definition.vcpus else count)
-        current = min(current_vcpus(definition), count)
-        return replace(definition, vcpus=count, vcpus_current=None if current == count else current)
+            current = None if count == definition.vcpus else count
+            return replace(definition, vcpus_current=current, vcpu_states=())
+        fewer = min(current_vcpus(definition), count)
+        current = None if fewer == count else fewer
+        return replace(definition, vcpus=count, vcpus_current=current, vcpu_states=())
 
     async def apply(wanted: Domain) -> None:
         if current_vcpus(wanted) != current_vcpus(domain.definition):

@@ -1,6 +1,6 @@
 """A guest's processor: what CPUID tells each vCPU, and where it lies among the others."""
 
-from kvmctl.vmm.cpu.guest import GuestCpu, GuestCpuError, present_vcpus, topology_of
+from kvmctl.vmm.cpu.guest import GuestCpu, GuestCpuError, topology_of
 from kvmctl.vmm.cpu.topology import Position, Topology
 
-__all__ = ["GuestCpu", "GuestCpuError", "Position", "Topology", "present_vcpus", "topology_of"]
+__all__ = ["GuestCpu", "GuestCpuError", "Position", "Topology", "topology_of"]

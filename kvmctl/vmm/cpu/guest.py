@@ -46,7 +46,7 @@ class GuestCpu:
         quirks: Callable[[Iterable[CpuidEntry]], list[CpuidEntry]],
     ) -> None:
         self.topology = topology_of(domain)
-        self.present = present_vcpus(domain)
+        self.present = domain.present_vcpus
         last = max(map(self.topology.apic_id, range(domain.vcpus)))
         if last > LAST_APIC_ID:
             raise GuestCpuError(f"the CPU topology needs APIC ids up to {last}, {LAST_APIC_ID} is the last")
@@ -106,11 +106,6 @@ def topology_of(domain: Domain) -> Topology:
     if given.vcpus != domain.vcpus:
         raise GuestCpuError("the CPU topology does not match the maximum of vCPUs")
     return Topology(given.sockets, given.dies or 1, given.cores, given.threads)
-
-
-def present_vcpus(domain: Domain) -> tuple[int, ...]:
-    """The vCPUs that the guest starts with."""
-    return tuple(range(domain.vcpus_current or domain.vcpus))
 
 
 def _with_monitors_own(entry: CpuidEntry, features: frozenset[str]) -> CpuidEntry:

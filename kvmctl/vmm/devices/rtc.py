@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from kvmctl.vmm.bus.io import ByteRegisters
-from kvmctl.vmm.cpu import present_vcpus
 from kvmctl.vmm.devices.platform import Platform, Timer
 from kvmctl.vmm.timekeeping import seconds_from_utc, time_source
 
@@ -336,7 +335,7 @@ def attach(platform: Platform) -> list[Rtc]:
         platform.irq(IRQ),
         platform.timer,
         ram_size=platform.memory.size,
-        vcpus=len(present_vcpus(platform.domain)),
+        vcpus=len(platform.domain.present_vcpus),
         utc_offset=seconds_from_utc(platform.domain.clock, time.time()),
         now=time_source(platform.domain.clock),
     )

@@ -47,7 +47,9 @@ def numatunes(draw: st.DrawFn, cells: int) -> Numatune:
     nodeset = draw(st.none() | CPU_SETS)
     numbers = draw(st.lists(st.integers(0, cells - 1), max_size=cells, unique=True)) if cells else []
     return Numatune(
-        mode=None if nodeset is None else draw(st.none() | MODES),
+        mode=None
+        if nodeset is None
+        else draw(st.none() | (MODES if numbers else MODES | st.just("restrictive"))),
         nodeset=nodeset,
         memnodes=tuple(
             Memnode(cellid=number, mode=draw(MODES), nodeset=draw(CPU_SETS)) for number in numbers

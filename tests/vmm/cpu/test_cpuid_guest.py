@@ -57,12 +57,13 @@ def test_without_caches_and_hidden(start_vmm: VmmStarter, program: Path) -> None
 
 def test_the_monitor_tells_the_topology(start_vmm: VmmStarter, program: Path) -> None:
     cpu = "<cpu mode='maximum'><topology sockets='2' dies='1' cores='1' threads='2'/></cpu>"
+    cpu += "<vcpus><vcpu id='2' enabled='no' hotpluggable='yes'/><vcpu id='3' enabled='yes'/></vcpus>"
     vmm = start_vmm(program, paused=True, vcpus=4, current=3, policies=cpu)
     props = [entry["props"] for entry in vmm.execute("query-cpus-fast")]
     assert [(at["socket-id"], at["die-id"], at["core-id"], at["thread-id"]) for at in props] == [
         (0, 0, 0, 0),
         (0, 0, 0, 1),
-        (1, 0, 0, 0),
+        (1, 0, 0, 1),
     ]
 
 

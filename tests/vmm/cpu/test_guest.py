@@ -43,6 +43,8 @@ def test_without_a_topology_all_are_cores_of_one_socket() -> None:
 
 def test_only_the_current_vcpus_are_there() -> None:
     assert guest("", "<vcpu current='2'>4</vcpu>").present == (0, 1)
+    stated = "<vcpus><vcpu id='1' enabled='no' hotpluggable='yes'/><vcpu id='3' enabled='yes'/></vcpus>"
+    assert guest("", f"<vcpu current='2'>4</vcpu>{stated}").present == (0, 3)
 
 
 def test_apic_ids_end() -> None:
