@@ -27,7 +27,15 @@ def _ask(launcher: Launcher, directory: Path) -> tuple[ProcessIdentity, int]:
 
 
 def _launchers() -> list[psutil.Process]:
-    return [child for child in psutil.Process().children() if child.status() != psutil.STATUS_ZOMBIE]
+    return [child for child in psutil.Process().children() if "launcher" in _command(child)]
+
+
+def _command(process: psutil.Process) -> str:
+    """Of one that lives; other tests' processes end at any time."""
+    try:
+        return " ".join(process.cmdline())
+    except psutil.Error:
+        return ""
 
 
 def _await(condition: Callable[[], bool]) -> None:
