@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from kvmctl.vmm.devices.virtio import vsockhost
@@ -25,10 +26,12 @@ def connect(tmp_path: Path) -> Iterator[Connect]:
     directory = os.open(tmp_path, os.O_PATH | os.O_DIRECTORY)
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(tmp_path / "guest.vsock"))
+        others = set(psutil.Process().children())
         channel = vsockhost.fork(listening, directory, confine)
+        (connector,) = set(psutil.Process().children()) - others
     yield vsockhost.by_connector(channel)
     os.close(channel)
-    _, status = os.wait()
+    _, status = os.waitpid(connector.pid, 0)
     assert os.waitstatus_to_exitcode(status) == 0
     os.close(directory)
 
