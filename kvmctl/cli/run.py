@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +16,7 @@ import typer
 from .bootfile import is_disk
 from .connection import Connection, Domain, connect
 from .console import run_console
+from .diskcopy import copied
 from .errors import Failure
 from .guestxml import DISK, NET, DiskSpec, Guest, image_format, parse_disk, parse_net
 from .options import options_of
@@ -56,6 +58,10 @@ def run(
         list[str] | None,
         typer.Option("--net", metavar=NET, help="bridge=NAME, network=NAME, tap[=NAME] or user; repeatable."),
     ] = None,
+    copy: Annotated[
+        bool,
+        typer.Option("--copy", help="Run on a copy of the disk image: the copy goes with the guest."),
+    ] = False,
     cmdline: Annotated[
         str | None,
         typer.Option(
@@ -85,13 +91,15 @@ def run(
 
     \b
     kvmctl run /boot/vmlinuz --initrd /boot/initrd.img
-    kvmctl run disk.qcow2 --memory 2G --net user
+    kvmctl run disk.qcow2 --copy --memory 2G --net user
     kvmctl run bzImage --disk root.img --memory 1G --cpus 2
     kvmctl run bzImage --print-xml > guest.xml
     """
     from_disk = is_disk(image)
     if from_disk and (initrd or cmdline is not None):
         raise typer.BadParameter("--initrd and --cmdline are for a kernel; a disk has its own")
+    if copy and (not from_disk or print_xml):
+        raise typer.BadParameter("--copy is for a disk image that is run")
     if initrd and not initrd.is_file():
         raise Failure(f"the initial RAM disk {initrd} does not exist", "`ls /boot` shows this host's.")
     if detach and autodestroy:
@@ -104,11 +112,11 @@ def run(
         memory=parse_size(memory or config.run_memory),
         vcpus=cpus or config.run_cpus,
         title=TITLE,
-        disks=(*_boot_disk(image, from_disk), *(parse_disk(text) for text in disks or ())),
+        disks=tuple(parse_disk(text) for text in disks or ()),
         nets=tuple(parse_net(text) for text in nets or ()),
     )
     if print_xml:
-        sys.stdout.write(what.xml(name or guest_name(image, set())))
+        sys.stdout.write(_booting(what, image, from_disk).xml(name or guest_name(image, set())))
         return
     connection = connect(context)
     taken = {domain.name() for domain in connection.listAllDomains()}
@@ -117,7 +125,9 @@ def run(
     if connection.getType().lower() == "test":
         what = replace(what, domain_type="test")
     autodestroy = autodestroy or not (detach or sys.stdin.isatty())
-    domain = _create(connection, what.xml(name or guest_name(image, taken)), detach, autodestroy)
+    name = name or guest_name(image, taken)
+    with copied(image) if copy else nullcontext(image) as booted:
+        domain = _create(connection, _booting(what, booted, from_disk).xml(name), detach, autodestroy)
     if detach:
         say(f"Started {domain.name()}. `kvmctl console {domain.name()}` shows it.")
         return
@@ -136,12 +146,12 @@ def _create(connection: Connection, xml: str, detach: bool, autodestroy: bool) -
         return connection.createXML(xml, flags)
 
 
-def _boot_disk(image: Path, from_disk: bool) -> tuple[DiskSpec, ...]:
-    """What cannot be written is a disk all the same."""
+def _booting(what: Guest, image: Path, from_disk: bool) -> Guest:
+    """With the disk that it boots from as the first; one that cannot be written is a disk all the same."""
     if not from_disk:
-        return ()
-    readonly = not os.access(image, os.W_OK)
-    return (DiskSpec(image.resolve(), image_format(image), readonly),)
+        return what
+    disk = DiskSpec(image.resolve(), image_format(image), not os.access(image, os.W_OK))
+    return replace(what, disks=(disk, *what.disks))
 
 
 def _cmdline(from_disk: bool, initrd: Path | None, disk: bool) -> str:
