@@ -1,6 +1,7 @@
-"""kvmctl-domain(5), written from the declarations.
+"""kvmctl-domain(5) and docs/domain.md, written from the declarations.
 
-``python -m kvmctl.domain.reference > man/kvmctl-domain.5`` brings the page up to date.
+``python -m kvmctl.domain.reference > man/kvmctl-domain.5`` brings the page up to date, and the table
+``python -m kvmctl.domain.reference --markdown > docs/domain.md``.
 """
 
 import sys
@@ -101,8 +102,26 @@ _FOOT = r""".Sh SEE ALSO
 """
 
 
+_TABLE = """# The domain XML, element by element
+
+Written by `python -m kvmctl.domain.reference --markdown` from the declarations in `kvmctl/domain/model`;
+kvmctl-domain(5) says the same. What libvirt knows and is refused here fails with `VIR_ERR_CONFIG_UNSUPPORTED`
+and the advice of its line; what libvirt does not know either, with `VIR_ERR_XML_DETAIL`. An element that is
+refused stands for everything inside it.
+
+| element or attribute | status | what it holds, or what to use instead |
+| --- | --- | --- |
+"""
+
+
+Entry = tuple[str, str | None]
+"""A place, and what is said of it."""
+
+
 def page() -> str:
-    supported = [line for item in _supported(shape_of(Domain), Domain, _ROOT) for line in item]
+    """The manual page, as mdoc(7)."""
+    entries = _supported(shape_of(Domain), Domain, _ROOT)
+    supported = [line for path, text in entries for line in _item(path, text)]
     refused = [line for path in _refused() for line in _item(path, advice(path))]
     end = ".El\n"
     return "".join(
@@ -110,8 +129,25 @@ def page() -> str:
     )
 
 
+def table() -> str:
+    """The same as one table, in Markdown."""
+    rows = [(path, "runs", text) for path, text in _supported(shape_of(Domain), Domain, _ROOT)]
+    rows += [(path, "refused", advice(path) or "leave it out") for path in _refused()]
+    return _TABLE + "".join(
+        f"| `{_shown(path)}` | {status} | {_cell(text)} |\n" for path, status, text in rows
+    )
+
+
+def _cell(text: str | None) -> str:
+    return (text or "").replace("|", r"\|").replace("<", "&lt;")
+
+
+def _shown(path: str) -> str:
+    return path.replace(f"{{{NAMESPACE}}}", "kvmctl:")
+
+
 def _item(path: str, text: str | None) -> list[str]:
-    lines = [f".It Li {_escaped(path.replace(f'{{{NAMESPACE}}}', 'kvmctl:'))}\n"]
+    lines = [f".It Li {_escaped(_shown(path))}\n"]
     if text:
         lines.append(f"{_escaped(text)}\n")
     return lines
@@ -123,15 +159,15 @@ def _escaped(text: str) -> str:
     return rf"\&{text}" if text.startswith(".") else text
 
 
-def _supported(shape: Shape, cls: type[Any], path: str, nested: Nested | None = None) -> Iterator[list[str]]:
+def _supported(shape: Shape, cls: type[Any], path: str, nested: Nested | None = None) -> Iterator[Entry]:
     """Each place that holds something, in the order in which it is written."""
     declared = {each.name: each for each in fields(cls)}
     optional = nested.optional if nested else frozenset[str]()
 
-    def described(place: str, bound: Bound) -> list[str]:
+    def described(place: str, bound: Bound) -> Entry:
         binding = bound.binding
         required = binding.required and binding.path not in optional
-        return _item(place, _description(binding, declared[bound.name], required))
+        return place, _description(binding, declared[bound.name], required)
 
     if shape.text:
         yield described(path, shape.text)
@@ -146,9 +182,7 @@ def _supported(shape: Shape, cls: type[Any], path: str, nested: Nested | None = 
             case Nested(inner, many, without):
                 held = shape_of(inner, without)
                 if held.text is None and (many or not held.bounds()):
-                    yield _item(
-                        inside, "any number of them" if many else "empty, says something by being there"
-                    )
+                    yield inside, "any number of them" if many else "empty, says something by being there"
                 yield from _supported(shape_of(inner, without), inner, inside, child.content)
             case _:
                 yield described(inside, child)
@@ -215,4 +249,4 @@ def _refused() -> Iterator[str]:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page())
+    sys.stdout.write(table() if "--markdown" in sys.argv else page())

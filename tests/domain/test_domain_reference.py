@@ -6,13 +6,24 @@ from pathlib import Path
 
 from kvmctl.domain import reference
 
-PAGE = Path(__file__).parents[2] / "man/kvmctl-domain.5"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "man/kvmctl-domain.5"
+TABLE = ROOT / "docs/domain.md"
 
 
 def test_the_page_is_what_the_declarations_give() -> None:
     assert PAGE.read_text("ascii") == reference.page(), (
         "the page is out of date: python -m kvmctl.domain.reference > man/kvmctl-domain.5"
     )
+
+
+def test_the_table_is_what_the_declarations_give() -> None:
+    assert TABLE.read_text() == reference.table(), (
+        "the table is out of date: python -m kvmctl.domain.reference --markdown > docs/domain.md"
+    )
+    rows = TABLE.read_text().splitlines()
+    assert "| `domain/memory` | runs | " in "\n".join(rows)
+    assert any(row.startswith("| `domain/devices/graphics` | refused | use a &lt;serial") for row in rows)
 
 
 def test_no_two_entries_of_one_place_and_advice_is_given() -> None:
