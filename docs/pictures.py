@@ -21,6 +21,8 @@ from kvmctl import demo
 
 DOCS = Path(__file__).resolve().parent
 KVMCTL = Path(sys.executable).with_name("kvmctl")
+CHECKOUT = "/home/user/kvmctl"
+"""What stands for this directory."""
 WIDTH = 96
 GUESTS = {"web": ("256M", "2"), "database": ("1G", "4"), "cache": ("512M", "1")}
 
@@ -43,7 +45,8 @@ def main() -> None:
             )
             if show:
                 picture.print(Text("$ kvmctl " + " ".join(arguments), style="bold"))
-                picture.print(Text.from_ansi((done.stderr + done.stdout).rstrip("\n")))
+                shown = (done.stderr + done.stdout).replace(str(DOCS.parent), CHECKOUT)
+                picture.print(Text.from_ansi(shown.rstrip("\n")))
 
         try:
             for name, (memory, cpus) in GUESTS.items():
