@@ -12,6 +12,7 @@ from typing import Final
 from kvmctl.backends.descriptors import BackendError, Unsupported
 from kvmctl.domain import Interface
 from kvmctl.domain.model.forwarding import ForwardRange, PortForward
+from kvmctl.host.process import run_to_background
 
 PROGRAM: Final = "passt"
 _NOISE: Final = ("Failed to send ", "Don't run as root", "No external routable interface for IPv6")
@@ -57,17 +58,7 @@ def _range(ports: ForwardRange) -> str:
 
 def _run(command: list[str], descriptor: int) -> None:
     try:
-        done = subprocess.run(
-            command,
-            pass_fds=[descriptor],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            timeout=_PATIENCE,
-            cwd="/",
-            start_new_session=True,
-            check=False,
-        )
+        done = run_to_background(command, patience=_PATIENCE, descriptors=[descriptor])
     except FileNotFoundError as error:
         message = f"user-mode networking needs {PROGRAM}, which is not installed (Debian's package passt)"
         raise Unsupported(message) from error

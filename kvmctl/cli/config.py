@@ -9,6 +9,8 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
+from kvmctl.host import xdg
+
 from .errors import Failure, Status
 
 SYSTEM_FILE = Path("/etc/kvmctl/kvmctl.conf")
@@ -42,9 +44,7 @@ assert set(_TYPES) == {field.name for field in fields(Config)}
 
 
 def user_file(environment: Mapping[str, str] = os.environ) -> Path:
-    base = environment.get("XDG_CONFIG_HOME", "")
-    home = Path(environment.get("HOME") or Path.home())
-    return (Path(base) if base.startswith("/") else home / ".config") / "kvmctl" / "kvmctl.conf"
+    return xdg.config(environment) / "kvmctl" / "kvmctl.conf"
 
 
 def load(files: tuple[Path, ...] | None = None) -> Config:

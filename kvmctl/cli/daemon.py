@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import parse_qs, quote, urlsplit
 
+from kvmctl.host import xdg
+
 from .errors import Failure, Status
 
 DAEMON = "virtkvmctld"
@@ -37,11 +39,6 @@ def default_uri(privileged: bool) -> str:
     return "kvmctl:///system" if privileged else "kvmctl:///session"
 
 
-def _xdg(environment: Mapping[str, str], variable: str, default: Path) -> Path:
-    value = environment.get(variable, "")
-    return Path(value) if value.startswith("/") else default
-
-
 def endpoint(uri: str, *, privileged: bool, environment: Mapping[str, str] = os.environ) -> Endpoint | None:
     """The daemon behind a URI of this host, or None for any other URI (remote, or another driver's).
 
@@ -54,9 +51,8 @@ def endpoint(uri: str, *, privileged: bool, environment: Mapping[str, str] = os.
     if not local or parts.path not in ("/system", "/session"):
         return None
     session = parts.path == "/session"
-    home = Path(environment.get("HOME") or Path.home())
-    cache = _xdg(environment, "XDG_CACHE_HOME", home / ".cache")
-    runtime = _xdg(environment, "XDG_RUNTIME_DIR", cache) if session else Path("/run")
+    cache = xdg.cache(environment)
+    runtime = xdg.base(environment, "XDG_RUNTIME_DIR", cache) if session else Path("/run")
     log = (cache if session else Path("/var/log")) / "libvirt" / f"{DAEMON}.log"
     default = runtime / "libvirt" / SOCKET_NAME
     named = parse_qs(parts.query).get("socket")

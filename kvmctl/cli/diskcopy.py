@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from kvmctl.host import xdg
+
 from .errors import Failure
 from .output import progress
 
@@ -20,7 +22,7 @@ _CHUNK = 16 << 20
 def copied(image: Path) -> Iterator[Path]:
     """A copy without a name after the block: whoever has opened it until then keeps it, and frees it at the
     end."""
-    directory = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "kvmctl" / "run"
+    directory = xdg.cache(os.environ) / "kvmctl" / "run"
     try:
         directory.mkdir(parents=True, exist_ok=True)
         target, name = tempfile.mkstemp(prefix=f"{image.stem}-", suffix=image.suffix, dir=directory)
@@ -28,8 +30,10 @@ def copied(image: Path) -> Iterator[Path]:
         raise Failure(f"cannot copy {image} to {directory}: {error.strerror}") from error
     try:
         try:
-            with image.open("rb") as source, progress(f"Copying {image.name}", _size(image)) as advance:
-                _copy(source.fileno(), target, advance)
+            with image.open("rb") as source:
+                size = os.lseek(source.fileno(), 0, os.SEEK_END)
+                with progress(f"Copying {image.name}", size) as advance:
+                    _copy(source.fileno(), target, size, advance)
         except OSError as error:
             hint = f"{directory} needs room for it." if error.errno == errno.ENOSPC else None
             raise Failure(f"cannot copy {image}: {error.strerror}", hint) from error
@@ -40,14 +44,8 @@ def copied(image: Path) -> Iterator[Path]:
         Path(name).unlink(missing_ok=True)
 
 
-def _size(image: Path) -> int:
-    with image.open("rb") as source:
-        return os.lseek(source.fileno(), 0, os.SEEK_END)
-
-
-def _copy(source: int, target: int, advance: Callable[[int], None]) -> None:
+def _copy(source: int, target: int, end: int, advance: Callable[[int], None]) -> None:
     """Holes stay holes, and a file system that can share the blocks does (copy_file_range(2))."""
-    end = os.lseek(source, 0, os.SEEK_END)
     os.ftruncate(target, end)
     position = 0
     while position < end:

@@ -41,16 +41,9 @@ class Nic:
 
 
 @dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(Row):
     """Everything that `info` tells; the JSON has these keys. Memory in KiB, processor time in seconds."""
 
-    id: int | None
-    name: str
-    uuid: str
-    state: str
-    vcpus: int
-    memory_kib: int
-    persistent: bool
     title: str | None
     description: str | None
     os: str
@@ -68,7 +61,7 @@ class Facts:
 
 
 def facts_of(domain: Domain, uri: str) -> Facts:
-    row: Row = row_of(domain)
+    row = row_of(domain)
     root = ElementTree.fromstring(domain.XMLDesc())
     active = row.id is not None
     log = log_file(uri, row.name)

@@ -14,6 +14,8 @@ from xml.etree import ElementTree
 import libvirt
 import typer
 
+from kvmctl.host import xdg
+
 from .completion import AnyName
 from .connection import Domain, connect, find_domain
 from .errors import Failure
@@ -32,10 +34,7 @@ def log_file(uri: str, name: str, environment: Mapping[str, str] = os.environ) -
         return None
     if parts.path == "/system":
         return Path("/var/log/libvirt") / driver / f"{name}.log"
-    home = Path(environment.get("HOME") or Path.home())
-    cache = environment.get("XDG_CACHE_HOME", "")
-    base = Path(cache) if cache.startswith("/") else home / ".cache"
-    return base / "libvirt" / driver / "log" / f"{name}.log"
+    return xdg.cache(environment) / "libvirt" / driver / "log" / f"{name}.log"
 
 
 def console_log(domain: Domain) -> Path | None:

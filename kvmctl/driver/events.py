@@ -146,11 +146,6 @@ class EventHub:
         )
         self._tell(domain, EventId.IO_ERROR_REASON, why, types.DomainEventCallbackIoErrorReasonMsg)
 
-    def control_error(self, domain: DomainObject) -> None:
-        """The guest's monitor cannot be talked to any more."""
-        message = types.DomainEventControlErrorMsg(dom=wire_domain(domain))
-        self._tell(domain, EventId.CONTROL_ERROR, message, types.DomainEventCallbackControlErrorMsg)
-
     def balloon_change(self, domain: DomainObject, kib: int) -> None:
         message = types.DomainEventBalloonChangeMsg(dom=wire_domain(domain), actual=kib)
         self._tell(domain, EventId.BALLOON_CHANGE, message, types.DomainEventCallbackBalloonChangeMsg)
@@ -160,13 +155,6 @@ class EventHub:
         self._tell(domain, EventId.DEVICE_REMOVED, message, types.DomainEventCallbackDeviceRemovedMsg)
 
     # Those that came after the old registration
-
-    def device_added(self, domain: DomainObject, alias: str) -> None:
-        self._tell_callbacks(
-            domain,
-            EventId.DEVICE_ADDED,
-            partial(types.DomainEventCallbackDeviceAddedMsg, dom=wire_domain(domain), dev_alias=alias),
-        )
 
     def tunable(self, domain: DomainObject, params: Sequence[TypedParam]) -> None:
         self._tell_callbacks(

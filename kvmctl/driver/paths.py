@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from uuid import UUID
 
+from kvmctl.host import xdg
+
 DRIVER = "kvmctl"
 _STEM_BYTES = 80  # a socket path may have 108 bytes, of which the directory's descriptor path takes some
 
@@ -53,15 +55,9 @@ class Paths:
         because that is where the
         client library looks.
         """
-        home = Path(environment.get("HOME") or Path.home())
-
-        def base(variable: str, default: Path) -> Path:
-            value = environment.get(variable, "")
-            return Path(value) if value.startswith("/") else default
-
-        config = base("XDG_CONFIG_HOME", home / ".config")
-        cache = base("XDG_CACHE_HOME", home / ".cache")
-        runtime = base("XDG_RUNTIME_DIR", cache) / "libvirt"
+        config = xdg.config(environment)
+        cache = xdg.cache(environment)
+        runtime = xdg.base(environment, "XDG_RUNTIME_DIR", cache) / "libvirt"
         return cls(
             socket=runtime / "virtkvmctld-sock",
             socket_readonly=runtime / "virtkvmctld-sock-ro",

@@ -6,7 +6,7 @@ the live definition. Everything raises wire errors.
 
 import hashlib
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePath
@@ -70,12 +70,6 @@ async def pin_vcpu(domain: DomainObject, vcpu: int, cpus: Iterable[int]) -> None
     thread = await _vcpu_thread(domain, vcpu)
     with _system_errors(f"cannot pin vCPU {vcpu}"):
         affinity.pin(thread, cpus)
-
-
-async def emulator_affinity(domain: DomainObject) -> frozenset[int]:
-    """Of the VMM's main thread, which stands for all that run no vCPU."""
-    with _system_errors("cannot get the affinity of the emulator"):
-        return affinity.cpus_of(domain.require_run().process.pid)
 
 
 async def pin_emulator(domain: DomainObject, cpus: Iterable[int]) -> None:
@@ -147,15 +141,20 @@ def confine(live: Domain, paths: Paths, descriptors: Descriptors) -> None:
     """
     limits = _whole_limits(live)
     memory = _memory_limits(live)
+    nodes = CPU_SET.format(live.numatune.nodeset or frozenset())
     needed = {
         "cpu": given(limits) or given(_vcpu_limits(live)) or given(_emulator_limits(live)),
         "memory": given(memory),
-        "cpuset": live.numatune.mode == "restrictive",
     }
+    if live.numatune.mode == "restrictive":
+        needed["cpuset"] = True
     scope = scope_of(live, paths)
+    settings: dict[str, Callable[[], None]] = {
+        "cpu": lambda: scope.set_cpu(limits),
+        "memory": lambda: scope.set_memory(memory),
+        "cpuset": lambda: scope.set_nodes(nodes),
+    }
     for controller, required in needed.items():
-        if controller == "cpuset" and not required:
-            continue
         required = required or live.partition is not None
         if not required and (paths.session or (controller == "cpu" and _has_realtime(live))):
             continue
@@ -163,12 +162,7 @@ def confine(live: Domain, paths: Paths, descriptors: Descriptors) -> None:
             if live.partition is not None:
                 scope.require_parent(controller)
             scope.create(controller)
-            if controller == "cpu":
-                scope.set_cpu(limits)
-            elif controller == "memory":
-                scope.set_memory(memory)
-            else:
-                scope.set_nodes(CPU_SET.format(live.numatune.nodeset or frozenset()))
+            settings[controller]()
             descriptors.add(f"{MEMBERS}{controller}", scope.open_members(controller))
         except CgroupError as error:
             if required:

@@ -1,10 +1,32 @@
 """Processes of this host, as /proc shows them (proc(5))."""
 
+import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
 START_TIME: Final = 19
 """Where field 22 of /proc/PID/stat is in what `stat_fields` gives: ticks since the host's start."""
+
+
+def run_to_background(
+    command: Sequence[str], *, patience: float, descriptors: Sequence[int] = ()
+) -> subprocess.CompletedProcess[bytes]:
+    """Start a program that puts itself into the background once it serves, within `patience` seconds.
+
+    The result has what it said until then. Raises OSError or subprocess.TimeoutExpired.
+    """
+    return subprocess.run(
+        command,
+        pass_fds=descriptors,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        timeout=patience,
+        cwd="/",
+        start_new_session=True,
+        check=False,
+    )
 
 
 def inner_threads(pid: int) -> dict[int, int]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import logging
 import os
 import signal
@@ -35,13 +34,13 @@ from kvmctl.vmm.machine import Machine, MachineError
 from kvmctl.vmm.memory import GuestMemoryError
 from kvmctl.vmm.quirks import detect
 from kvmctl.vmm.resources import CharFiles, Resources, from_descriptors
+from kvmctl.vmm.threadname import name_thread
 from kvmctl.vmm.timer import LoopTimer
 
 if TYPE_CHECKING:
     from kvmctl.domain import Domain
 
 PROGRAM: Final = "kvmctl-vmm"
-_PR_SET_NAME: Final = 15
 # The vCPU threads leave the interpreter with every KVM_RUN; the default of 5 ms only delays the others.
 _SWITCH_SECONDS: Final = 0.0005
 _DRAIN_SECONDS: Final = 1.0
@@ -95,7 +94,7 @@ def _read_all(fd: int) -> bytes:
 
 def _name_process(guest: str) -> None:
     setproctitle(f"{PROGRAM} guest={guest}")
-    ctypes.CDLL(None).prctl(_PR_SET_NAME, PROGRAM.encode(), 0, 0, 0)
+    name_thread(PROGRAM)
 
 
 class _Vmm:

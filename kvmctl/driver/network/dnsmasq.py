@@ -15,6 +15,7 @@ from kvmctl.driver.network.dnsmasqconfig import configuration
 from kvmctl.driver.network.files import NetworkFiles
 from kvmctl.driver.rpc import ErrorCode
 from kvmctl.driver.vmprocess import ProcessIdentity
+from kvmctl.host.process import run_to_background
 from kvmctl.network import Network
 
 PROGRAM: Final = "dnsmasq"
@@ -27,16 +28,7 @@ def start(network: Network, files: NetworkFiles) -> ProcessIdentity:
     try:
         config.write_text(configuration(network, files))
         files.dnsmasq_pid(network.name).unlink(missing_ok=True)
-        done = subprocess.run(
-            [PROGRAM, f"--conf-file={config}"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            timeout=_PATIENCE,
-            cwd="/",
-            start_new_session=True,
-            check=False,
-        )
+        done = run_to_background([PROGRAM, f"--conf-file={config}"], patience=_PATIENCE)
     except FileNotFoundError as error:
         if error.filename != PROGRAM:
             raise system_failure(error, f"cannot write '{config}'") from error

@@ -7,7 +7,6 @@ parked vCPU has no instruction half done (Documentation/virt/kvm/api.rst, "immed
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import fcntl
 import logging
@@ -30,10 +29,10 @@ from kvmctl.vmm.kvm.state import VcpuState, msr_block, vcpu_ioctl, write_msrs
 from kvmctl.vmm.kvm.stats import Statistics
 from kvmctl.vmm.kvm.system import KvmError
 from kvmctl.vmm.kvm.vm import Vm
+from kvmctl.vmm.threadname import name_thread
 
 KICK_SIGNAL: Final = signal.SIGUSR1
 _BLOCKED_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGCHLD, signal.SIGUSR2)
-_PR_SET_NAME: Final = 15
 _REKICK_SECONDS: Final = 0.02
 
 log = logging.getLogger(__name__)
@@ -227,7 +226,7 @@ class Vcpu:
 
     def _main(self) -> None:
         narrow(Thread.VCPU)
-        _name_thread(f"CPU {self.index}/KVM")
+        name_thread(f"CPU {self.index}/KVM")
         signal.pthread_sigmask(signal.SIG_BLOCK, _BLOCKED_SIGNALS)
         self.request_exit()
         while True:
@@ -308,7 +307,3 @@ _SYSTEM_EVENTS: Final = {
 def install_kick_handler() -> None:
     """Let the kick signal interrupt KVM_RUN instead of ending the process."""
     signal.signal(KICK_SIGNAL, lambda _number, _frame: None)
-
-
-def _name_thread(name: str) -> None:
-    ctypes.CDLL(None).prctl(_PR_SET_NAME, name.encode()[:15], 0, 0, 0)

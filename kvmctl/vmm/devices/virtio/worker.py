@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import ctypes
 import logging
 import os
 import threading
 from collections.abc import Callable
-from typing import Final
 
 from kvmctl.vmm.devices.virtio.device import QueueEngine, Stopped
 from kvmctl.vmm.devices.virtio.queue import Chain, QueueError, SplitQueue
 from kvmctl.vmm.jail.threads import Thread, narrow
-
-_PR_SET_NAME: Final = 15
-_NAME_SIZE: Final = 15
+from kvmctl.vmm.threadname import name_thread
 
 log = logging.getLogger(__name__)
 
@@ -53,7 +49,7 @@ class QueueWorker:
 
     def _main(self) -> None:
         narrow(Thread.IO)
-        ctypes.CDLL(None).prctl(_PR_SET_NAME, self._name.encode()[:_NAME_SIZE], 0, 0, 0)
+        name_thread(self._name)
         try:
             self._serve()
         except QueueError as error:

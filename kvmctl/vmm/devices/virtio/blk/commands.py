@@ -12,6 +12,7 @@ from kvmctl.vmm.devices.platform import Platform, PowerRequest
 from kvmctl.vmm.devices.virtio.blk import limits
 from kvmctl.vmm.devices.virtio.blk.accounting import Operation
 from kvmctl.vmm.devices.virtio.blk.device import SECTOR, Block, ErrorAction, ErrorListener
+from kvmctl.vmm.devices.virtio.blk.report import block_info
 from kvmctl.vmm.diskfile import DiskFile
 from kvmctl.vmm.qmp import QmpError
 from kvmctl.vmm.throttle import LimitError, Limits
@@ -83,14 +84,7 @@ class OwnDrive:
         }
         if self.block.throttle.limits.active:
             inserted["group"] = self.group
-        return {
-            "device": self.name,
-            "qdev": self.name,
-            "type": "unknown",
-            "removable": False,
-            "locked": False,
-            "inserted": inserted,
-        }
+        return block_info(self.name, inserted)
 
     def statistics(self) -> dict[str, object]:
         """BlockStats."""

@@ -21,6 +21,7 @@ from kvmctl.vmm.devices.virtio.blk.device import (
     QUEUE_SIZE,
     SECTOR,
 )
+from kvmctl.vmm.devices.virtio.blk.report import block_info
 from kvmctl.vmm.devices.virtio.vhost.device import VhostUserDevice
 from kvmctl.vmm.devices.virtio.vhost.user import Connection
 from kvmctl.vmm.memory import GuestMemory
@@ -112,14 +113,7 @@ class ServedDrive:
             "image": image,
             **limits.report(self.limits),
         }
-        return {
-            "device": self.name,
-            "qdev": self.name,
-            "type": "unknown",
-            "removable": False,
-            "locked": False,
-            "inserted": inserted,
-        }
+        return block_info(self.name, inserted)
 
     def statistics(self) -> None:
         """The back end does not count."""
