@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import tempfile
 from collections.abc import Callable
@@ -16,26 +15,10 @@ _HERE = Path(__file__).resolve().parent
 _KINDS = ("port access (PIO)", "memory-mapped access (MMIO)", "console byte")
 
 
-def _guest_figures(start: Callable[[], peers.Guest]) -> Callable[[], list[float]]:
-    def measure() -> list[float]:
-        guest = start()
-        text = b""
-        while not text.endswith(b"\n"):
-            text += os.read(guest.serial, 64)
-        guest.close()
-        return _numbers(text)
-
-    return measure
-
-
-def _numbers(output: bytes) -> list[float]:
-    return [float(number) for number in output.lstrip(b".").split()]
-
-
 def _bare_loop(program: Path, kernel: Path) -> Callable[[], list[float]]:
     def measure() -> list[float]:
         output = subprocess.run([program, kernel], check=True, capture_output=True).stdout
-        return _numbers(output)
+        return peers.numbers(output)
 
     return measure
 
@@ -50,9 +33,9 @@ def figures() -> list[Figure]:
         ours = peers.Ours(directory)
         contenders = [("a bare C loop", _bare_loop(program, kernel), 1.03)]
         if peers.available(peers.QEMU):
-            contenders.append(("QEMU microvm", _guest_figures(lambda: peers.Qemu().start(kernel)), 1.0))
+            contenders.append(("QEMU microvm", peers.numbers_of(lambda: peers.Qemu().start(kernel)), 1.0))
         measured = alternate_lists(
-            _guest_figures(lambda: ours.start(kernel)), *(measure for _, measure, _ in contenders)
+            peers.numbers_of(lambda: ours.start(kernel)), *(measure for _, measure, _ in contenders)
         )
         ours.close()
     for index, kind in enumerate(_KINDS):

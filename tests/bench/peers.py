@@ -10,7 +10,7 @@ import socket
 import subprocess
 import time
 import tty
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import IO
@@ -107,6 +107,25 @@ class Qemu:
         end.callback(process.wait)
         end.callback(process.kill)
         return Guest(process.pid, serial, end)
+
+
+def numbers_of(start: Callable[[], Guest]) -> Callable[[], list[float]]:
+    """A run of a guest that prints its figures in one line."""
+
+    def measure() -> list[float]:
+        guest = start()
+        text = b""
+        while not text.endswith(b"\n"):
+            text += os.read(guest.serial, 64)
+        guest.close()
+        return numbers(text)
+
+    return measure
+
+
+def numbers(output: bytes) -> list[float]:
+    """Dots before them are what it wrote to be measured."""
+    return [float(number) for number in output.lstrip(b".").split()]
 
 
 def _kill(pidfd: int) -> None:

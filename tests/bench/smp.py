@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 
 from tests.bench import peers
@@ -22,8 +20,8 @@ def figures() -> list[Figure]:
         kernel = build("smp", directory)
         ours = peers.Ours(directory)
         mine, theirs = alternate_lists(
-            _cycles(lambda: ours.start(kernel, vcpus=_VCPUS)),
-            _cycles(lambda: peers.Qemu().start(kernel, vcpus=_VCPUS)),
+            peers.numbers_of(lambda: ours.start(kernel, vcpus=_VCPUS)),
+            peers.numbers_of(lambda: peers.Qemu().start(kernel, vcpus=_VCPUS)),
         )
         ours.close()
     rows = [
@@ -49,15 +47,3 @@ def figures() -> list[Figure]:
             )
         )
     return rows
-
-
-def _cycles(start: Callable[[], peers.Guest]) -> Callable[[], list[float]]:
-    def measure() -> list[float]:
-        guest = start()
-        text = b""
-        while not text.endswith(b"\n"):
-            text += os.read(guest.serial, 64)
-        guest.close()
-        return [float(number) for number in text.split()]
-
-    return measure

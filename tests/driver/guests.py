@@ -7,6 +7,10 @@ from xml.sax.saxutils import escape
 
 from kvmctl.demo import build
 
+ENDS = "<on_reboot>destroy</on_reboot>"
+"""For guests that restart when they are done: the VMM ends."""
+LINUX_MEMORY = "<memory unit='MiB'>128</memory>"
+
 FAKE = Path(__file__).with_name("fake_vmm.py")
 
 

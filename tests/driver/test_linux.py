@@ -8,31 +8,25 @@ import pexpect
 import pytest
 
 from tests.conftest import SessionDaemon
+from tests.driver.guests import LINUX_MEMORY, domain_xml
 from tests.guests.linux.fixture import LinuxGuest
 
 # Under half a minute where the guest is emulated and the host is idle; other tests may share its few CPUs.
 PATIENCE = 240
-
-DOMAIN = """
-<domain type='kvm'>
-  <name>linux</name>
-  <memory unit='MiB'>128</memory>
-  <os>
-    <type arch='x86_64'>hvm</type>
-    <kernel>{kernel}</kernel>
-    <initrd>{initrd}</initrd>
-    <cmdline>{cmdline}</cmdline>
-  </os>
-  <devices><console type='pty'/></devices>
-</domain>
-"""
 
 
 @pytest.mark.kvm
 @pytest.mark.slow
 @pytest.mark.timeout(1500)  # the kernel is built here when it is in no cache
 def test_linux_on_virsh_console(daemon: SessionDaemon, linux_guest: LinuxGuest) -> None:
-    xml = DOMAIN.format(kernel=linux_guest.kernel, initrd=linux_guest.initrd, cmdline=linux_guest.cmdline)
+    xml = domain_xml(
+        "linux",
+        kernel=str(linux_guest.kernel),
+        initrd=str(linux_guest.initrd),
+        cmdline=linux_guest.cmdline,
+        memory=LINUX_MEMORY,
+        devices="<console type='pty'/>",
+    )
     daemon.virsh("define", daemon.write("linux.xml", xml))
     child = pexpect.spawn(
         "virsh", ["-c", daemon.uri, "start", "--console", "linux"], env=daemon.environment, encoding="utf-8"

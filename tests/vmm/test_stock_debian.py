@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.driver.guests import ENDS, LINUX_MEMORY, domain_xml
 from tests.guests.debian import package
 from tests.guests.linux import initramfs
 
@@ -35,21 +36,6 @@ CMDLINE = (
 LIMIT_SECONDS = 600
 REPORT_SECONDS = 30
 
-DOMAIN = """
-<domain type='kvm'>
-  <name>stock-debian</name>
-  <memory unit='MiB'>128</memory>
-  <os>
-    <type arch='x86_64'>hvm</type>
-    <kernel>{kernel}</kernel>
-    <initrd>{initrd}</initrd>
-    <cmdline>{cmdline}</cmdline>
-  </os>
-  <on_reboot>destroy</on_reboot>
-  <devices><serial type='pty'/></devices>
-</domain>
-"""
-
 
 @pytest.mark.kvm
 @pytest.mark.slow
@@ -61,7 +47,15 @@ def test_boots_to_init(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
         pytest.skip(str(reason))
     domain = tmp_path / "guest.xml"
     initrd = initramfs.build(tmp_path)
-    domain.write_text(DOMAIN.format(kernel=kernel, initrd=initrd, cmdline=CMDLINE))
+    xml = domain_xml(
+        "stock-debian",
+        kernel=str(kernel),
+        initrd=str(initrd),
+        cmdline=CMDLINE,
+        memory=LINUX_MEMORY,
+        extra=ENDS,
+    )
+    domain.write_text(xml)
     serial, log = tmp_path / "serial", tmp_path / "log"
     command = [sys.executable, "-m", "kvmctl.vmm", str(domain), "--serial", str(serial)]
     command += ["--cache-dir", str(tmp_path)]

@@ -10,25 +10,12 @@ from pathlib import Path
 
 import pytest
 
+from tests.driver.guests import ENDS, LINUX_MEMORY, domain_xml
 from tests.guests import user32
 from tests.guests.linux.fixture import LinuxGuest
 
 LIMIT_SECONDS = 240
 DONE = "init: done"
-DOMAIN = """
-<domain type='kvm'>
-  <name>user32</name>
-  <memory unit='MiB'>128</memory>
-  <os>
-    <type arch='x86_64'>hvm</type>
-    <kernel>{kernel}</kernel>
-    <initrd>{initrd}</initrd>
-    <cmdline>{cmdline}</cmdline>
-  </os>
-  <on_reboot>destroy</on_reboot>
-  <devices><serial type='pty'/></devices>
-</domain>
-"""
 
 
 @pytest.mark.kvm
@@ -37,7 +24,16 @@ DOMAIN = """
 def test_system_calls(tmp_path: Path, linux_guest: LinuxGuest) -> None:
     domain, serial, log = tmp_path / "guest.xml", tmp_path / "serial", tmp_path / "log"
     initrd = user32.initramfs(tmp_path)
-    domain.write_text(DOMAIN.format(kernel=linux_guest.kernel, initrd=initrd, cmdline=linux_guest.cmdline))
+    kernel, cmdline = str(linux_guest.kernel), linux_guest.cmdline
+    xml = domain_xml(
+        "user32",
+        kernel=kernel,
+        initrd=str(initrd),
+        cmdline=cmdline,
+        memory=LINUX_MEMORY,
+        extra=ENDS,
+    )
+    domain.write_text(xml)
     command = [sys.executable, "-m", "kvmctl.vmm", str(domain), "--serial", str(serial)]
     cache = tmp_path / "cache"
     command += ["--cache-dir", str(cache)]

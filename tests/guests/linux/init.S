@@ -7,7 +7,7 @@
  * stays in user space: there is no second call.
  */
         .code32
-        .set AT_SYSINFO, 32
+        .include "vdso.inc"
         .set SYS_WRITE, 4
         .set STDOUT, 1
 
@@ -18,23 +18,7 @@ line:   .ascii "kvmctl: init reached\n"
         .text
         .globl _start
 _start:
-        /* i386 psABI, "Process Initialization": argc, argv, 0, environment, 0, auxiliary vector */
-        movl (%esp), %ecx
-        leal 8(%esp, %ecx, 4), %esi
-environment:
-        lodsl
-        testl %eax, %eax
-        jnz environment
-auxiliary:
-        movl (%esi), %eax
-        movl 4(%esi), %edi
-        addl $8, %esi
-        cmpl $AT_SYSINFO, %eax
-        je found
-        testl %eax, %eax        /* AT_NULL */
-        jnz auxiliary
-        jmp forever             /* a kernel without the vDSO's entry: say nothing */
-found:
+        find_kernel_entry forever       /* without it there is nothing to say it with */
         movl $SYS_WRITE, %eax
         movl $STDOUT, %ebx
         movl $line, %ecx

@@ -15,11 +15,11 @@ LINE = "kvmctl: init reached"
 """What /init prints."""
 
 
-def build(directory: Path) -> Path:
+def build(directory: Path, source: Path = SOURCE) -> Path:
     """Assemble /init and pack it; the path of the archive in `directory`."""
     with tempfile.TemporaryDirectory() as scratch:
         compiled, linked = Path(scratch, "init.o"), Path(scratch, "init")
-        subprocess.run(["as", "--32", "-o", str(compiled), str(SOURCE)], check=True)
+        subprocess.run(["as", "--32", "-I", str(SOURCE.parent), "-o", str(compiled), str(source)], check=True)
         subprocess.run(["ld", "-m", "elf_i386", "-s", "-o", str(linked), str(compiled)], check=True)
         program = linked.read_bytes()
     content = cpio.archive(

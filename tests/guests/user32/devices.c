@@ -1,46 +1,15 @@
 /* An /init that uses the virtio devices: interrupts, entropy, console, channel, socket, memory; then a restart. */
-#define NULL ((void *)0)
+#include "user32.h"
 
 /* arch/x86/entry/syscalls/syscall_32.tbl */
 enum {
-    SYS_read = 3, SYS_write = 4, SYS_open = 5, SYS_close = 6, SYS_mount = 21, SYS_mkdir = 39, SYS_reboot = 88,
+    SYS_read = 3, SYS_open = 5, SYS_close = 6, SYS_mount = 21, SYS_mkdir = 39, SYS_reboot = 88,
     SYS_munmap = 91, SYS_mmap2 = 192, SYS_socket = 359, SYS_connect = 362, SYS_clock_nanosleep_time64 = 407
 };
 enum { O_RDONLY = 0, O_RDWR = 2, CLOCK_MONOTONIC = 1, PROT_READ_WRITE = 3, MAP_PRIVATE_ANONYMOUS = 0x22 };
 enum { AF_VSOCK = 40, SOCK_STREAM = 1, HOST = 2, PORT = 1234, MEMORY = 16 << 20 };
 
-long kernel_call(long number, long a, long b, long c, long d, long e, long f);
-#define CALL(number, a, b, c, d, e) \
-    kernel_call(number, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
-
 static char buffer[8192];
-
-static unsigned length(const char *text)
-{
-    unsigned count = 0;
-    while (text[count])
-        count++;
-    return count;
-}
-
-static void say(const char *text)
-{
-    CALL(SYS_write, 1, text, length(text), 0, 0);
-}
-
-static void check(const char *what, int good)
-{
-    say(what);
-    say(good ? ": ok\n" : ": FAILED\n");
-}
-
-static int same(const char *one, const char *other, unsigned count)
-{
-    while (count--)
-        if (*one++ != *other++)
-            return 0;
-    return 1;
-}
 
 /* Everything in a file, as it is. */
 static void show(const char *path)

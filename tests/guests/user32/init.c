@@ -1,43 +1,12 @@
 /* An /init that uses the kernel: mounts, files, a child process, time; then the machine's restart. */
-#define NULL ((void *)0)
+#include "user32.h"
 
 /* arch/x86/entry/syscalls/syscall_32.tbl */
 enum {
-    SYS_exit = 1, SYS_fork = 2, SYS_read = 3, SYS_write = 4, SYS_open = 5, SYS_close = 6, SYS_waitpid = 7,
+    SYS_exit = 1, SYS_fork = 2, SYS_read = 3, SYS_open = 5, SYS_close = 6, SYS_waitpid = 7,
     SYS_getpid = 20, SYS_mount = 21, SYS_mkdir = 39, SYS_reboot = 88, SYS_clock_nanosleep_time64 = 407
 };
 enum { O_RDWR = 2, O_CREAT = 0100, CLOCK_MONOTONIC = 1 };
-
-long kernel_call(long number, long a, long b, long c, long d, long e, long f);
-#define CALL(number, a, b, c, d, e) \
-    kernel_call(number, (long)(a), (long)(b), (long)(c), (long)(d), (long)(e), 0)
-
-static unsigned length(const char *text)
-{
-    unsigned count = 0;
-    while (text[count])
-        count++;
-    return count;
-}
-
-static void say(const char *text)
-{
-    CALL(SYS_write, 1, text, length(text), 0, 0);
-}
-
-static void check(const char *what, int good)
-{
-    say(what);
-    say(good ? ": ok\n" : ": FAILED\n");
-}
-
-static int same(const char *one, const char *other, unsigned count)
-{
-    while (count--)
-        if (*one++ != *other++)
-            return 0;
-    return 1;
-}
 
 int main(void)
 {

@@ -4,7 +4,7 @@
  * virtualization that is the one way into the kernel that works, and the call must not return.
  */
         .code32
-        .set AT_SYSINFO, 32
+        .include "vdso.inc"
         .set SYS_REBOOT, 88
         /* linux/reboot.h */
         .set MAGIC1, 0xfee1dead
@@ -14,26 +14,11 @@
         .text
         .globl _start
 _start:
-        /* i386 psABI, "Process Initialization": argc, argv, 0, environment, 0, auxiliary vector */
-        movl (%esp), %ecx
-        leal 8(%esp, %ecx, 4), %esi
-environment:
-        lodsl
-        testl %eax, %eax
-        jnz environment
-auxiliary:
-        movl (%esi), %eax
-        movl 4(%esi), %edi
-        addl $8, %esi
-        cmpl $AT_SYSINFO, %eax
-        je found
-        testl %eax, %eax        /* AT_NULL */
-        jnz auxiliary
-        hlt
-found:
+        find_kernel_entry lost
         movl $SYS_REBOOT, %eax
         movl $MAGIC1, %ebx
         movl $MAGIC2, %ecx
         movl $POWER_OFF, %edx
         call *%edi
+lost:
         hlt

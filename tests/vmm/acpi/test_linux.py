@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from kvmctl.host import kvm
-from tests.guests.linux import cpio
+from tests.guests.linux import initramfs
 from tests.guests.linux.fixture import LinuxGuest
 from tests.vmm.processes import PATIENCE, output_until
 
@@ -23,15 +23,7 @@ POWEROFF_INIT = Path(__file__).with_name("poweroff_init.S")
 @pytest.fixture(scope="module")
 def poweroff_initrd(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An initramfs whose /init powers off."""
-    directory = tmp_path_factory.mktemp("initrd")
-    compiled, linked = directory / "init.o", directory / "init"
-    subprocess.run(["as", "--32", "-o", compiled, POWEROFF_INIT], check=True)
-    subprocess.run(["ld", "-m", "elf_i386", "-s", "-o", linked, compiled], check=True)
-    console = cpio.character_device("dev/console", 5, 1)
-    archive = cpio.archive([cpio.directory("dev"), console, cpio.program("init", linked.read_bytes())])
-    path = directory / "initramfs.cpio"
-    path.write_bytes(archive)
-    return path
+    return initramfs.build(tmp_path_factory.mktemp("initrd"), POWEROFF_INIT)
 
 
 @contextmanager
